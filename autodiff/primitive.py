@@ -1,0 +1,433 @@
+"""Primitives: NumPy functions with the vector-Jacobian products of their arguments, in a registry keyed by the function.
+
+``defvjp`` reads the parameter names of each rule; from them follows what a call has to save. A ``Pullback`` is the
+compiled form of a primitive's rules for one choice of arguments that need a gradient.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Literal
+
+import numpy as np
+
+from .broadcasting import unbroadcast
+from .support import Support
+from .tape import Leaf, Node
+
+Kind = Literal["elementwise", "linear", "select", "mix"]
+KINDS = ("elementwise", "linear", "select", "mix")
+
+REGISTRY: dict[Callable, Primitive] = {}
+"""Every differentiable function, and how."""
+
+IMPLEMENTATIONS: dict[Callable, Callable] = {}
+"""NumPy functions that are compositions of primitives, and the function to call for them."""
+
+CONSTANTS: set[Callable] = set()
+"""Functions with no derivative to speak of: on tensors they give plain arrays."""
+
+hooks: dict[str, Any] = {}
+"""What the layers above lend this one: ``wrap(data, node)`` makes a tensor."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A VJP rule and the names of what it needs besides the cotangent."""
+
+    function: Callable
+    needs: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Primitive:
+    """A differentiable function: how to run it on arrays, and the rule of each differentiable argument."""
+
+    name: str
+    function: Callable
+    forward: Callable
+    parameters: tuple[inspect.Parameter, ...]
+    rules: dict[str, Rule]
+    joint: Rule | None
+    residuals: tuple[str, ...]
+    kind: Kind
+    broadcasts: bool
+    multiple: bool
+    views: bool
+    listed: str | None
+    constants: tuple[str, ...]
+    pullbacks: dict[tuple[bool, ...], Pullback] = field(default_factory=dict)
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """The differentiable arguments, in the order of the signature."""
+        return tuple(p.name for p in self.parameters if p.name in self.rules)
+
+    def pullback(self, tracked: tuple[bool, ...]) -> Pullback:
+        """The pull-back for the arguments that need a gradient, made once per choice."""
+        if tracked not in self.pullbacks:
+            names = tuple(name for name, needed in zip(self.arguments, tracked, strict=True) if needed)
+            form = ListPullback if self.listed else JointPullback if self.joint else Pullback
+            self.pullbacks[tracked] = form(self, names)
+        return self.pullbacks[tracked]
+
+
+def defvjp(
+    function: Callable,
+    *,
+    names: Sequence[str] | None = None,
+    forward: Callable | None = None,
+    kind: Kind | None = None,
+    broadcasts: bool | None = None,
+    joint: Callable | None = None,
+    joint_arguments: Sequence[str] = (),
+    residuals: Sequence[str] = (),
+    multiple: bool = False,
+    views: bool = False,
+    listed: str | None = None,
+    constants: Sequence[str] = (),
+    **rules: Callable,
+) -> Callable:
+    """Teach the tape a function: for each differentiable argument, the rule for its vector-Jacobian product.
+
+    A rule maps the cotangent ``g`` of the output to that of its argument. Its other parameters name what it needs: an
+    argument's value (``x``), only its shape (``x_shape``), the output (``out``) or a static parameter (``axis``); that
+    and nothing else is kept from the call. Rules are plain NumPy, so they are differentiable themselves.
+
+    >>> import scipy.special
+    >>> _ = defvjp(scipy.special.gammaln, x=lambda g, x: g * scipy.special.digamma(x))
+
+    Args:
+        function: what is called: a NumPy function or any ufunc, which then record when called on a tensor, or a
+            function of your own.
+        names: the names of its parameters; a ufunc's default to x, y, z, others are read from the signature.
+        forward: what runs on the arrays, where that is not ``function`` itself; its signature counts.
+        kind: what becomes of structural zeros. "elementwise" (a ufunc's default) keeps them; "linear" moves entries
+            about with non-negative weights; "select" leaves entries out; "mix" (the default) drops the knowledge.
+        broadcasts: whether the engine undoes broadcasting of the arguments (a ufunc's default).
+        joint: one rule for all ``joint_arguments``, for gradients that share work: it returns a dict by argument name,
+            of gradients or, for those that may not be needed, of functions without parameters.
+        residuals: names of intermediate results that ``forward`` returns after its output, for the rules to use.
+        multiple: whether the function has several outputs; then ``g`` and ``out`` are tuples.
+        views: whether the output may be a view of an argument.
+        listed: the argument that is a list of arrays. Its rule is also given the index ``i`` of the entry it is for,
+            and takes the list (or the shapes) under the argument's name.
+        constants: array arguments without a gradient, which may be tensors all the same.
+
+    Returns:
+        What to call: ``function`` itself if NumPy dispatches it, else a function that records.
+
+    Raises:
+        TypeError: a rule names something that the function does not have.
+
+    A broadcasting primitive's gradients are summed to their argument's shape, and every gradient is cast to its
+    argument's dtype, by the engine.
+    """
+    ufunc = isinstance(function, np.ufunc)
+    parameters = _parameters(function, forward or function, names)
+    name = getattr(function, "__name__", type(function).__name__)
+    if kind is None:
+        kind = "elementwise" if ufunc and function.signature is None else "mix"
+    if kind not in KINDS:
+        raise TypeError(f"defvjp({name}): kind is one of {', '.join(KINDS)}, not {kind!r}")
+    known = {p.name for p in parameters}
+    available = known | {f"{n}_shape" for n in known} | {"out", *residuals}
+    if joint is not None:
+        rules = dict.fromkeys(joint_arguments, joint)
+    if not rules:
+        raise TypeError(f"defvjp({name}) was given no rule: write argument=rule, with an argument of {sorted(known)}")
+    for argument, rule in rules.items():
+        if argument not in known:
+            raise TypeError(f"defvjp({name}) has a rule for {argument!r}; its arguments are {sorted(known)}")
+        if not callable(rule):
+            raise TypeError(f"defvjp({name}): the rule of {argument} is {rule!r}, which cannot be called")
+    described = {
+        argument: Rule(rule, _needs(name, argument, rule, available, listed == argument))
+        for argument, rule in rules.items()
+    }
+    REGISTRY[function] = Primitive(
+        name=name,
+        function=function,
+        forward=forward or function,
+        parameters=parameters,
+        rules=described,
+        joint=described[joint_arguments[0]] if joint is not None else None,
+        residuals=tuple(residuals),
+        kind=kind,
+        broadcasts=ufunc if broadcasts is None else broadcasts,
+        multiple=multiple,
+        views=views,
+        listed=listed,
+        constants=tuple(constants),
+    )
+    return hooks["recording_function"](function) if "recording_function" in hooks else function
+
+
+def _parameters(function: Callable, forward: Callable, names: Sequence[str] | None) -> tuple[inspect.Parameter, ...]:
+    if names is None and forward is function and isinstance(function, np.ufunc):
+        names = ("x", "y", "z", "w", "v", "u")[: function.nin]
+    if names is not None:
+        return tuple(inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in names)
+    try:
+        parameters = tuple(inspect.signature(forward).parameters.values())
+    except ValueError as error:
+        raise TypeError(f"{forward!r} has no signature to read; pass names=(...)") from error
+    for parameter in parameters:
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            raise TypeError(f"{forward!r} takes *{parameter.name}; give a forward= with every parameter named")
+    return parameters
+
+
+def _needs(name: str, argument: str, rule: Callable, available: set[str], listed: bool) -> tuple[str, ...]:
+    first, *needs = inspect.signature(rule).parameters
+    if listed:
+        if needs[:1] != ["i"]:
+            raise TypeError(f"defvjp({name}): the rule of the list {argument} takes (g, i, ...), not ({first}, ...)")
+        needs = needs[1:]
+    unknown = [need for need in needs if need not in available]
+    if unknown:
+        raise TypeError(
+            f"defvjp({name}): the rule of {argument} asks for {', '.join(unknown)}; it can have {sorted(available)}"
+        )
+    return tuple(needs)
+
+
+class Pullback:
+    """The rules of one primitive for the ``arguments`` that need a gradient, as one compiled function.
+
+    ``needs`` names what a node saves for it, in order. ``run(g, saved, parents)`` gives the parents' cotangents, of
+    their shapes and dtypes.
+    """
+
+    run: Callable[[Any, Any, tuple], Any]
+
+    def __init__(self, primitive: Primitive, arguments: tuple[str, ...]) -> None:
+        self.primitive = primitive
+        self.arguments = arguments
+        self.name = primitive.name
+        self.selects = primitive.kind == "select"
+        self.needs = tuple(dict.fromkeys(need for argument in arguments for need in primitive.rules[argument].needs))
+        self.recomputes = any(need in primitive.residuals for need in self.needs)
+        if self.recomputes:  # gradients of higher order need the residuals as functions of the arguments
+            self.needs = tuple(dict.fromkeys((*(p.name for p in primitive.parameters), *self.needs)))
+
+    def __getattr__(self, name: str) -> Any:
+        if name != "run":
+            raise AttributeError(name)
+        self.run = self._compile()  # on first use: importing the library compiles nothing
+        return self.run
+
+    def _compile(self) -> Callable:
+        rules = self.primitive.rules
+        namespace: dict[str, Any] = {"fit": self.fit}
+        lines = ["def run(g, saved, parents):"]
+        if self.primitive.multiple:
+            lines.append("    g = g.filled()")
+        if self.needs:
+            lines.append(f"    {', '.join(self.needs)}, = saved")
+        lines.append(f"    {', '.join(f'{a}_node' for a in self.arguments)}, = parents")
+        for a in self.arguments:
+            namespace[f"{a}_rule"] = rules[a].function
+            lines += [
+                f"    {a}_g = {a}_rule({', '.join(('g', *rules[a].needs))})",
+                "    try:",
+                f"        fits = {a}_g.shape == {a}_node.shape and {a}_g.dtype is {a}_node.dtype",
+                "    except AttributeError:",
+                "        fits = False",
+                "    if not fits:",
+                f"        {a}_g = fit({a}_g, {a}_node, {a!r})",
+            ]
+        lines.append(f"    return {', '.join(f'{a}_g' for a in self.arguments)},")
+        exec(compile("\n".join(lines), f"<pull-back of {self.name}>", "exec"), namespace)
+        return namespace["run"]
+
+    def fit(self, gradient: Any, parent: Node | Leaf, argument: str) -> Any:
+        """Bring what a rule returned to its argument's shape and dtype, or say what is wrong with it."""
+        if gradient is None or isinstance(gradient, (tuple, list, dict)):
+            raise TypeError(f"the rule of {self.name} for {argument} returned {gradient!r}, not a gradient")
+        if not hasattr(gradient, "shape"):
+            gradient = np.asarray(gradient)
+        if gradient.shape != parent.shape:
+            if not self.primitive.broadcasts:
+                raise ValueError(
+                    f"the rule of {self.name} for {argument} returned a gradient of shape {gradient.shape} "
+                    f"for an argument of shape {parent.shape}"
+                )
+            try:
+                gradient = unbroadcast(gradient, parent.shape)
+            except ValueError as error:
+                raise ValueError(f"the rule of {self.name} for {argument}: {error}") from None
+        if gradient.dtype != parent.dtype:
+            if gradient.dtype.kind == "c" and parent.dtype.kind != "c":
+                gradient = gradient.real
+            gradient = gradient.astype(parent.dtype)
+        return gradient
+
+    def partials(self, saved: tuple) -> list[tuple[str, Callable, bool]]:
+        """For each argument: its name, its rule with what was saved filled in, and whether that was anything."""
+        values = dict(zip(self.needs, saved, strict=True))
+        rules = [(argument, self.primitive.rules[argument]) for argument in self.arguments]
+        return [(a, _bind(rule.function, [values[n] for n in rule.needs]), bool(rule.needs)) for a, rule in rules]
+
+    def run_supported(self, g: Any, saved: tuple, node: Node, support: Support | None) -> tuple[Sequence, list]:
+        """``run``, and the support of each gradient given that of ``g``; a rule's infinities outside it are zeros."""
+        kind = self.primitive.kind
+        if kind == "mix" or support is None and kind != "select":
+            return self.run(g, saved, node.parents), [None] * len(node.parents)
+        gradients: list[Any] = []
+        parts: list[Support | None] = []
+        raw = self.partials(node.saved)  # type: ignore[arg-type]  # the tape has checked it is not released
+        for (argument, rule, multiplies), (_, raw_rule, _), parent in zip(
+            self.partials(saved), raw, node.parents, strict=True
+        ):
+            gradient = rule(g)
+            if kind == "elementwise":
+                if multiplies and not support.mask().all():
+                    gradient = np.where(support.mask(), gradient, 0)
+                part = support
+                if parent.shape != node.shape:
+                    part = Support((support,), partial(_unbroadcast_mask, shape=parent.shape))
+            else:
+                sources = () if support is None else (support,)
+                move = partial(self._move_mask, rule=raw_rule, node_shape=node.shape, parent=parent, argument=argument)
+                part = Support(sources, move)
+            gradients.append(self.fit(gradient, parent, argument))
+            parts.append(part)
+        return gradients, parts
+
+    def _move_mask(self, mask: Any = None, *, rule: Callable, node_shape: tuple, parent: Any, argument: str) -> Any:
+        """Where a linear rule with non-negative weights can send anything but zero: where it sends the mask itself."""
+        ones = np.ones(node_shape) if mask is None else mask.astype(float)
+        return self.fit(rule(ones), parent, argument) != 0
+
+    def lift(self, node: Node) -> tuple:
+        """What a node saved, with tensors in place of the values that depend on something tracked."""
+        wrap = hooks["wrap"]
+        sources = dict(zip(self.arguments, node.parents, strict=True))
+        values = dict(zip(self.needs, node.saved, strict=True))  # type: ignore[arg-type]
+        lifted = {name: wrap(value, sources[name]) if name in sources else value for name, value in values.items()}
+        if self.recomputes:
+            taken = [lifted[p.name] for p in self.primitive.parameters]
+            results = self.primitive.forward(*taken)
+            lifted.update(zip(self.primitive.residuals, results[1:], strict=True))
+        if "out" in lifted:
+            lifted["out"] = lift_output(values["out"], node)
+        return tuple(lifted[name] for name in self.needs)
+
+
+class JointPullback(Pullback):
+    """One rule for all arguments; it returns a dict of gradients, or of functions that compute them on demand."""
+
+    def _compile(self) -> Callable:
+        joint, arguments, name = self.primitive.joint, self.arguments, self.name
+        assert joint is not None
+        positions = [self.needs.index(need) for need in joint.needs]
+
+        def run(g: Any, saved: tuple, parents: tuple) -> list:
+            gradients = joint.function(g, *[saved[i] for i in positions])
+            if not isinstance(gradients, dict):
+                raise TypeError(f"the joint rule of {name} returned {type(gradients).__name__}, not a dict by argument")
+            found = []
+            for argument, parent in zip(arguments, parents, strict=True):
+                if argument not in gradients:
+                    raise TypeError(f"the joint rule of {name} returned no gradient for {argument}")
+                gradient = gradients[argument]
+                if callable(gradient):
+                    gradient = gradient()
+                found.append(self.fit(gradient, parent, argument))
+            return found
+
+        return run
+
+    def run_supported(self, g: Any, saved: tuple, node: Node, support: Support | None) -> tuple[Sequence, list]:
+        return self.run(g, saved, node.parents), [None] * len(node.parents)
+
+
+class ListPullback(Pullback):
+    """The rule of an argument that is a list of arrays; a node saves the indices that are tracked, then the needs."""
+
+    def partials(self, saved: tuple) -> list[tuple[str, Callable, bool]]:
+        tracked, *values = saved
+        listed = self.primitive.listed
+        assert listed is not None
+        rule = self.primitive.rules[listed].function
+        return [(f"{listed}[{i}]", _bind(rule, [i, *values]), True) for i in tracked]
+
+    def _compile(self) -> Callable:
+        def run(g: Any, saved: tuple, parents: tuple) -> list:
+            partials = zip(self.partials(saved), parents, strict=True)
+            return [self.fit(rule(g), parent, argument) for (argument, rule, _), parent in partials]
+
+        return run
+
+    def lift(self, node: Node) -> tuple:
+        wrap = hooks["wrap"]
+        tracked, *values = node.saved  # type: ignore[misc]
+        lifted = dict(zip(self.needs, values, strict=True))
+        if (listed := self.primitive.listed) in lifted:
+            lifted[listed] = list(lifted[listed])
+            for i, parent in zip(tracked, node.parents, strict=True):
+                lifted[listed][i] = wrap(lifted[listed][i], parent)
+        if "out" in lifted:
+            lifted["out"] = lift_output(lifted["out"], node)
+        return (tracked, *(lifted[name] for name in self.needs))
+
+
+class Cotangents(dict):
+    """The cotangents of a call with several outputs, by index; a missing one is zero."""
+
+    __slots__ = ("shapes", "dtypes")
+
+    def __init__(self, node: Any, known: dict[int, Any]) -> None:
+        super().__init__(known)
+        self.shapes, self.dtypes = node.shape, node.dtype
+
+    def __add__(self, other: Cotangents) -> Cotangents:
+        total = Cotangents.__new__(Cotangents)
+        total.update(self)
+        total.shapes, total.dtypes = self.shapes, self.dtypes
+        for i, g in other.items():
+            total[i] = total[i] + g if i in total else g
+        return total
+
+    __iadd__ = __add__
+
+    def filled(self) -> tuple:
+        """All of them, those that nobody sent as zeros."""
+        forms = enumerate(zip(self.shapes, self.dtypes, strict=True))
+        return tuple(self[i] if i in self else np.zeros(shape, dtype) for i, (shape, dtype) in forms)
+
+
+class OutputPullback:
+    """From one output of several to the call that made them all."""
+
+    selects = False
+
+    def __init__(self, name: str, index: int) -> None:
+        self.name = f"{name}[{index}]"
+        self.index = index
+
+    def run(self, g: Any, saved: tuple, parents: tuple) -> tuple:
+        return (Cotangents(parents[0], {self.index: g}),)
+
+    def run_supported(self, g: Any, saved: tuple, node: Node, support: Support | None) -> tuple[tuple, list]:
+        return self.run(g, saved, node.parents), [None]
+
+    def lift(self, node: Node) -> tuple:
+        return ()
+
+
+def lift_output(out: Any, node: Node) -> Any:
+    """An output as a tensor, or each of several."""
+    return hooks["outputs"](out, node) if isinstance(out, tuple) else hooks["wrap"](out, node)
+
+
+def _bind(rule: Callable, values: list) -> Callable:
+    return lambda g: rule(g, *values)
+
+
+def _unbroadcast_mask(mask: Any, shape: tuple[int, ...]) -> Any:
+    return unbroadcast(mask.astype(float), shape) != 0

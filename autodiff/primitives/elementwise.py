@@ -1,0 +1,21 @@
+import numpy as np
+from ..primitive import defvjp
+defvjp(np.add,      x=lambda g: g,                 y=lambda g: g)
+defvjp(np.subtract,      x=lambda g: g,                 y=lambda g: -g)
+defvjp(np.multiply, x=lambda g, y: g * y,          y=lambda g, x: g * x)
+defvjp(np.divide,   x=lambda g, y: g / y,          y=lambda g, y, out: -g * out / y)
+defvjp(np.exp,      x=lambda g, out: g * out)
+defvjp(np.negative,      x=lambda g: -g)
+defvjp(np.sqrt,      x=lambda g, out: g / (2*out))
+defvjp(np.log,      x=lambda g, x: g / x)
+defvjp(np.tanh,     x=lambda g, out: g * (1 - out * out))
+defvjp(np.sin,     x=lambda g, x: g * np.cos(x))
+defvjp(np.cos,     x=lambda g, x: -g * np.sin(x))
+def _where(condition, x, y): return np.where(condition, x, y)
+defvjp(np.where, forward=_where, constants=("condition",), kind="select", broadcasts=True, x=lambda g, condition: np.where(condition, g, 0), y=lambda g, condition: np.where(condition, 0, g))
+from ..broadcasting import expand
+def _sum(a, axis=None, dtype=None, keepdims=False, initial=0, where=True): return np.add.reduce(a, axis, dtype, None, keepdims, initial, where)
+defvjp(np.sum, forward=_sum, kind="linear", a=lambda g, a_shape, axis, keepdims: expand(g, a_shape, axis, keepdims))
+defvjp(np.broadcast_to, forward=lambda array, shape: np.broadcast_to(array, shape), broadcasts=True, kind="linear", array=lambda g: g)
+defvjp(np.reshape, forward=lambda a, shape, order="C": np.reshape(a, shape, order=order), kind="linear", a=lambda g, a_shape: g.reshape(a_shape))
+defvjp(np.copy, forward=lambda a: np.array(a), kind="linear", a=lambda g: g)

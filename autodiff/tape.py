@@ -1,0 +1,324 @@
+"""The tape: one node per recorded call, and the backward pass over them.
+
+Nothing here knows a NumPy function, or even an array: a node carries a pull-back that maps the cotangent of its output
+to the cotangents of its parents, and cotangents only need ``+``. Tensors own their nodes, the tape holds them weakly.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from functools import wraps
+from heapq import heapify, heappop, heappush
+from itertools import count
+from types import CodeType
+from typing import Any, Protocol
+from weakref import ref
+
+from .support import Support, join
+
+next_position: Callable[[], int] = count(1).__next__
+"""Positions only grow, across all tapes and threads, so that a graph may span them."""
+
+
+class Pullback(Protocol):
+    """What the tape asks of a rule: cotangents of the parents from the cotangent of the output."""
+
+    name: str
+    selects: bool
+    run: Callable[[Any, Any, tuple], Any]
+
+    def run_supported(self, g: Any, saved: Any, node: Node, support: Support | None) -> tuple[list, list]: ...
+
+    def lift(self, node: Node) -> Any: ...
+
+
+class Node:
+    """One recorded call: how to pull a cotangent back, what that needs, and where it goes.
+
+    ``saved`` is a tuple, and None once a backward pass has released it; ``code`` and ``offset`` locate the caller.
+    """
+
+    __slots__ = ("position", "pullback", "parents", "saved", "shape", "dtype", "code", "offset", "__weakref__")
+
+    position: int
+    pullback: Any
+    parents: tuple
+    saved: tuple | None
+    shape: tuple[int, ...]
+    dtype: Any
+    code: CodeType
+    offset: int
+
+    def location(self) -> str:
+        """``file:line`` of the call that recorded this node."""
+        line = next((row for start, stop, row in self.code.co_lines() if start <= self.offset < stop), None)
+        return f"{self.code.co_filename}:{line or self.code.co_firstlineno}"
+
+    def __repr__(self) -> str:
+        return f"<{self.pullback.name} #{self.position} {self.dtype}{list(self.shape)} at {self.location()}>"
+
+
+class Leaf:
+    """Where gradients arrive: the end of the graph below a tensor that requires grad and was not computed.
+
+    Its position is 0, before every node, so a backward pass never visits it.
+    """
+
+    __slots__ = ("position", "shape", "dtype", "grad", "hooks", "__weakref__")
+
+    def __init__(self, shape: tuple[int, ...] = (), dtype: Any = None, position: int = 0) -> None:
+        self.position = position
+        self.shape = shape
+        self.dtype = dtype
+        self.grad: Any = None
+        self.hooks: dict[int, Callable] | None = None
+
+
+class Tape:
+    """The nodes that are alive among those recorded while this tape was current, in the order of their positions.
+
+    As a context manager it becomes the current tape of this context: ``with Tape() as tape:`` lists what is recorded
+    inside. Leaving it hands its nodes on to the tape outside.
+    """
+
+    __slots__ = ("entries", "forget", "watch", "_outer")
+
+    def __init__(self) -> None:
+        self.entries: dict[ref[Node], None] = {}
+        self.forget = self.entries.__delitem__  # a C function, called with the weak reference as its node dies
+        self.watch: Any = None
+        self._outer: list[tuple[Tape, Tape | None]] = []
+
+    def __iter__(self) -> Iterator[Node]:
+        alive = [node for entry in list(self.entries) if (node := entry()) is not None]
+        return iter(sorted(alive, key=lambda node: node.position))
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __enter__(self) -> Tape:
+        outer, mode = current.get(), recording.get()
+        self._outer.append((outer, mode))
+        tape = self if outer.watch is None else self.watched(outer.watch)
+        current.set(tape)
+        recording.set(tape)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        outer, mode = self._outer.pop()
+        current.set(outer)
+        recording.set(mode)
+        for node in self:
+            outer.entries[ref(node, outer.forget)] = None
+
+    def watched(self, watch: Any) -> Tape:
+        """The same tape, its entries shared, with an observer of every recorded and every visited node."""
+        tape = Tape.__new__(Tape)
+        tape.entries, tape.forget, tape.watch, tape._outer = self.entries, self.forget, watch, []
+        return tape
+
+    def __str__(self) -> str:
+        rows = [("position", "primitive", "output", "inputs", "saved bytes", "recorded at")]
+        rows += [_describe(node) for node in self]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        return "\n".join(
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+        )
+
+    def __repr__(self) -> str:
+        return f"<Tape of {len(self)} live nodes>"
+
+
+def _describe(node: Node) -> tuple[str, ...]:
+    def array(node: Node | Leaf) -> str:
+        return f"{node.dtype}{list(node.shape)}"
+
+    size = "released" if node.saved is None else f"{sum(map(_nbytes, node.saved)):,}"
+    sources = ", ".join(map(array, node.parents))
+    return str(node.position), node.pullback.name, array(node), sources, size, node.location()
+
+
+def _nbytes(saved: Any) -> int:
+    if isinstance(saved, (list, tuple)):
+        return sum(map(_nbytes, saved))
+    return getattr(saved, "nbytes", 0)
+
+_global_tape = Tape()
+current: ContextVar[Tape] = ContextVar("current", default=_global_tape)
+recording: ContextVar[Tape | None] = ContextVar("recording", default=_global_tape)
+"""The tape that calls are recorded on in this context; None where recording is off."""
+
+
+def current_tape() -> Tape:
+    """The tape of this context: the global one, or that of the innermost ``with Tape()``.
+
+    It holds what some tensor still needs, and nothing else; ``print`` it for a table.
+    """
+    return current.get()
+
+
+def is_recording() -> bool:
+    """Whether operations on tensors that require grad are recorded in this context."""
+    return recording.get() is not None
+
+
+class set_grad_enabled:
+    """Turn recording on or off in this context, as a context manager or as a decorator.
+
+    A decorated generator, coroutine or async generator has the mode only while its own code runs.
+
+    >>> with set_grad_enabled(False):
+    ...     is_recording()
+    False
+    """
+
+    def __init__(self, mode: bool) -> None:
+        self.mode = mode
+        self._outer: list[Tape | None] = []
+
+    def __enter__(self) -> None:
+        self._outer.append(recording.get())
+        recording.set(current.get() if self.mode else None)
+
+    def __exit__(self, *exception: object) -> None:
+        recording.set(self._outer.pop())
+
+    def __call__(self, function: Callable) -> Callable:
+        mode = self.mode
+        if inspect.isgeneratorfunction(function):
+
+            @wraps(function)
+            def generator(*args: Any, **kwargs: Any) -> Any:
+                return _generate_in_mode(function(*args, **kwargs), mode)
+
+            return generator
+        if inspect.isasyncgenfunction(function):
+            raise TypeError(
+                f"{function.__name__} is an async generator, whose consumer's code runs between its steps; "
+                "put the mode around the calls inside it instead of decorating it"
+            )
+        if inspect.iscoroutinefunction(function):
+
+            @wraps(function)
+            async def coroutine(*args: Any, **kwargs: Any) -> Any:
+                with set_grad_enabled(mode):
+                    return await function(*args, **kwargs)
+
+            return coroutine
+
+        @wraps(function)
+        def in_mode(*args: Any, **kwargs: Any) -> Any:
+            with set_grad_enabled(mode):
+                return function(*args, **kwargs)
+
+        return in_mode
+
+
+def _generate_in_mode(generator: Any, mode: bool) -> Iterator[Any]:
+    """Run each step of a generator in a mode, and what consumes it in the consumer's own."""
+    step, argument = generator.send, None
+    while True:
+        try:
+            with set_grad_enabled(mode):
+                item = step(argument)
+        except StopIteration as stop:
+            return stop.value
+        try:
+            step, argument = generator.send, (yield item)
+        except GeneratorExit:
+            with set_grad_enabled(mode):
+                generator.close()
+            raise
+        except BaseException as error:
+            step, argument = generator.throw, error
+
+
+class no_grad(set_grad_enabled):
+    """Record nothing in this context: ``with no_grad(): w -= rate * w.grad``, or ``@no_grad()``."""
+
+    def __init__(self) -> None:
+        super().__init__(False)
+
+
+class enable_grad(set_grad_enabled):
+    """Record again inside a ``no_grad``: ``with enable_grad(): ...``, or ``@enable_grad()``."""
+
+    def __init__(self) -> None:
+        super().__init__(True)
+
+
+def propagate(
+    cotangents: dict[Any, Any],
+    *,
+    floor: int = 0,
+    retain_graph: bool = False,
+    create_graph: bool = False,
+    wanted: frozenset[Node] = frozenset(),
+) -> dict[Any, Any]:
+    """Replay the tape backwards from the nodes of ``cotangents``; return the cotangents that arrived.
+
+    Nodes are visited once each, in decreasing position, and only where a cotangent reaches them. What lies at or below
+    the position ``floor`` (the leaves, at 0) is not visited: its cotangents are the result, with those of ``wanted``.
+    Unless ``retain_graph``, a visited node lets go of what it saved and of its parents.
+    """
+    heap = [(-node.position, node) for node in cotangents if node.position > floor]
+    heapify(heap)
+    supports: dict[Any, Support] = {}
+    owned = set()  # nodes whose cotangent is a sum made here, so that nobody else sees its memory
+    captured = {}
+    mode = recording.get()
+    watch = None if mode is None else mode.watch
+    node = None
+    try:
+        while heap:
+            node = heappop(heap)[1]
+            g = cotangents.pop(node)
+            saved = node.saved
+            if saved is None:
+                raise RuntimeError(
+                    f"the graph below {node.pullback.name} was already released by a backward pass; to go through it "
+                    "twice, pass retain_graph=True to the first one"
+                )
+            if wanted and node in wanted:
+                captured[node] = g
+            pullback, parents = node.pullback, node.parents
+            if create_graph:
+                saved = pullback.lift(node)
+            if supports or pullback.selects:
+                gradients, parts = pullback.run_supported(g, saved, node, supports.pop(node, None))
+                for i, parent in enumerate(parents):
+                    _add_support(supports, parent, parts[i], parent in cotangents or parent in parents[:i])
+            else:
+                gradients = pullback.run(g, saved, parents)
+            if watch is not None:
+                watch.visited(node, g, gradients)
+            if not retain_graph:
+                node.saved, node.parents = None, ()
+            for parent, gradient in zip(parents, gradients):  # noqa: B905 (pull-backs check their arity)
+                if parent not in cotangents:
+                    cotangents[parent] = gradient
+                    if parent.position > floor:
+                        heappush(heap, (-parent.position, parent))
+                elif parent in owned:
+                    cotangents[parent] += gradient
+                else:
+                    cotangents[parent] = cotangents[parent] + gradient
+                    if not create_graph:
+                        owned.add(parent)
+    except Exception as error:
+        if node is not None:
+            error.add_note(f"in the backward pass of {node.pullback.name}, recorded at {node.location()}")
+        raise
+    cotangents.update(captured)
+    return cotangents
+
+
+def _add_support(supports: dict[Any, Support], parent: Any, support: Support | None, met: bool) -> None:
+    """Join the support of one more cotangent to that of the sum; a part without support fills the whole."""
+    if not met:
+        if support is not None:
+            supports[parent] = support
+    elif (earlier := supports.pop(parent, None)) is not None and support is not None:
+        supports[parent] = join(earlier, support)
