@@ -1,4 +1,4 @@
-"""Primitives: NumPy functions with the vector-Jacobian products of their arguments, in a registry keyed by the function.
+"""Primitives: functions with the vector-Jacobian products of their arguments, in a registry keyed by the function.
 
 ``defvjp`` reads the parameter names of each rule; from them follows what a call has to save. A ``Pullback`` is the
 compiled form of a primitive's rules for one choice of arguments that need a gradient.
@@ -30,8 +30,25 @@ IMPLEMENTATIONS: dict[Callable, Callable] = {}
 CONSTANTS: set[Callable] = set()
 """Functions with no derivative to speak of: on tensors they give plain arrays."""
 
-hooks: dict[str, Any] = {}
-"""What the layers above lend this one: ``wrap(data, node)`` makes a tensor."""
+lent: dict[str, Any] = {}
+"""What the layer of tensors lends this one: ``wrap`` to make a tensor, ``recording_function`` to record calls."""
+
+
+def constant(*functions: Callable) -> None:
+    """Declare functions that have no derivative to speak of: on tensors they give plain arrays."""
+    CONSTANTS.update(functions)
+
+
+def implements(*functions: Callable) -> Callable[[Callable], Callable]:
+    """Declare the decorated function, a composition of primitives, as what to call for NumPy functions on tensors."""
+
+    def declare(implementation: Callable) -> Callable:
+        for function in functions:
+            IMPLEMENTATIONS[function] = implementation
+        return implementation
+
+    return declare
+
 
 
 @dataclass(frozen=True)
@@ -163,7 +180,7 @@ def defvjp(
         listed=listed,
         constants=tuple(constants),
     )
-    return hooks["recording_function"](function) if "recording_function" in hooks else function
+    return lent["recording_function"](REGISTRY[function])
 
 
 def _parameters(function: Callable, forward: Callable, names: Sequence[str] | None) -> tuple[inspect.Parameter, ...]:
@@ -198,8 +215,8 @@ def _needs(name: str, argument: str, rule: Callable, available: set[str], listed
 class Pullback:
     """The rules of one primitive for the ``arguments`` that need a gradient, as one compiled function.
 
-    ``needs`` names what a node saves for it, in order. ``run(g, saved, parents)`` gives the parents' cotangents, of
-    their shapes and dtypes.
+    ``needs`` names what a node saves for it, in order. ``run(g, saved, parents)`` gives each
+    parent with its cotangent, of its shape and dtype.
     """
 
     run: Callable[[Any, Any, tuple], Any]
@@ -240,7 +257,7 @@ class Pullback:
                 "    if not fits:",
                 f"        {a}_g = fit({a}_g, {a}_node, {a!r})",
             ]
-        lines.append(f"    return {', '.join(f'{a}_g' for a in self.arguments)},")
+        lines.append(f"    return {', '.join(f'({a}_node, {a}_g)' for a in self.arguments)},")
         exec(compile("\n".join(lines), f"<pull-back of {self.name}>", "exec"), namespace)
         return namespace["run"]
 
@@ -277,7 +294,7 @@ class Pullback:
         kind = self.primitive.kind
         if kind == "mix" or support is None and kind != "select":
             return self.run(g, saved, node.parents), [None] * len(node.parents)
-        gradients: list[Any] = []
+        pairs: list[tuple] = []
         parts: list[Support | None] = []
         raw = self.partials(node.saved)  # type: ignore[arg-type]  # the tape has checked it is not released
         for (argument, rule, multiplies), (_, raw_rule, _), parent in zip(
@@ -294,9 +311,9 @@ class Pullback:
                 sources = () if support is None else (support,)
                 move = partial(self._move_mask, rule=raw_rule, node_shape=node.shape, parent=parent, argument=argument)
                 part = Support(sources, move)
-            gradients.append(self.fit(gradient, parent, argument))
+            pairs.append((parent, self.fit(gradient, parent, argument)))
             parts.append(part)
-        return gradients, parts
+        return pairs, parts
 
     def _move_mask(self, mask: Any = None, *, rule: Callable, node_shape: tuple, parent: Any, argument: str) -> Any:
         """Where a linear rule with non-negative weights can send anything but zero: where it sends the mask itself."""
@@ -305,7 +322,7 @@ class Pullback:
 
     def lift(self, node: Node) -> tuple:
         """What a node saved, with tensors in place of the values that depend on something tracked."""
-        wrap = hooks["wrap"]
+        wrap = lent["wrap"]
         sources = dict(zip(self.arguments, node.parents, strict=True))
         values = dict(zip(self.needs, node.saved, strict=True))  # type: ignore[arg-type]
         lifted = {name: wrap(value, sources[name]) if name in sources else value for name, value in values.items()}
@@ -330,15 +347,15 @@ class JointPullback(Pullback):
             gradients = joint.function(g, *[saved[i] for i in positions])
             if not isinstance(gradients, dict):
                 raise TypeError(f"the joint rule of {name} returned {type(gradients).__name__}, not a dict by argument")
-            found = []
+            pairs = []
             for argument, parent in zip(arguments, parents, strict=True):
                 if argument not in gradients:
                     raise TypeError(f"the joint rule of {name} returned no gradient for {argument}")
                 gradient = gradients[argument]
                 if callable(gradient):
                     gradient = gradient()
-                found.append(self.fit(gradient, parent, argument))
-            return found
+                pairs.append((parent, self.fit(gradient, parent, argument)))
+            return pairs
 
         return run
 
@@ -359,12 +376,12 @@ class ListPullback(Pullback):
     def _compile(self) -> Callable:
         def run(g: Any, saved: tuple, parents: tuple) -> list:
             partials = zip(self.partials(saved), parents, strict=True)
-            return [self.fit(rule(g), parent, argument) for (argument, rule, _), parent in partials]
+            return [(parent, self.fit(rule(g), parent, argument)) for (argument, rule, _), parent in partials]
 
         return run
 
     def lift(self, node: Node) -> tuple:
-        wrap = hooks["wrap"]
+        wrap = lent["wrap"]
         tracked, *values = node.saved  # type: ignore[misc]
         lifted = dict(zip(self.needs, values, strict=True))
         if (listed := self.primitive.listed) in lifted:
@@ -411,7 +428,7 @@ class OutputPullback:
         self.index = index
 
     def run(self, g: Any, saved: tuple, parents: tuple) -> tuple:
-        return (Cotangents(parents[0], {self.index: g}),)
+        return ((parents[0], Cotangents(parents[0], {self.index: g})),)
 
     def run_supported(self, g: Any, saved: tuple, node: Node, support: Support | None) -> tuple[tuple, list]:
         return self.run(g, saved, node.parents), [None]
@@ -422,7 +439,7 @@ class OutputPullback:
 
 def lift_output(out: Any, node: Node) -> Any:
     """An output as a tensor, or each of several."""
-    return hooks["outputs"](out, node) if isinstance(out, tuple) else hooks["wrap"](out, node)
+    return lent["outputs"](out, node, 1) if isinstance(out, tuple) else lent["wrap"](out, node)
 
 
 def _bind(rule: Callable, values: list) -> Callable:

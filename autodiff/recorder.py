@@ -4,7 +4,7 @@ A call on the hot path costs what its bytecode costs, so each primitive gets sou
 first use. That of ``np.multiply`` reads (``print(recorder_source(REGISTRY[np.multiply]))``)::
 
     def record(x, y):
-        if type(x) in tensors:
+        if type(x) is Tensor or type(x) in tensors:
             x_node = x._node
             x = x._data
         else:
@@ -34,7 +34,7 @@ first use. That of ``np.multiply`` reads (``print(recorder_source(REGISTRY[np.mu
         frame = getframe(1)
         node.code = frame.f_code
         node.offset = frame.f_lasti
-        tape.entries[ref(node, tape.forget)] = None
+        node.tape = tape
         if tape.watch is not None:
             tape.watch.recorded(node, out)
         return result
@@ -46,12 +46,11 @@ import inspect
 from collections.abc import Callable, Sequence
 from sys import _getframe
 from typing import Any
-from weakref import ref
 
 import numpy as np
 
-from .primitive import REGISTRY, Cotangents, OutputPullback, Primitive, hooks
-from .tape import Node, next_position, recording
+from .primitive import OutputPullback, Primitive, lent
+from .tape import Node, current, next_position, recording
 
 tensor_types: set[type] = set()
 """Tensor and its subclasses, by which a recorder knows its tensors."""
@@ -70,7 +69,6 @@ namespace: dict[str, Any] = {
     "next_position": next_position,
     "plain": plain_types,
     "recording": recording.get,
-    "ref": ref,
     "shape_of": np.shape,
     "tensors": tensor_types,
 }
@@ -126,7 +124,7 @@ def recorder_source(
             ]
         else:
             lines += [
-                f"    if type({a}) in tensors:",
+                f"    if type({a}) is Tensor or type({a}) in tensors:",
                 f"        {a}_node = {a}._node",
                 f"        {a} = {a}._data",
                 "    else:",
@@ -164,7 +162,7 @@ def recorder_source(
         f"    frame = getframe({depth})",
         "    node.code = frame.f_code",
         "    node.offset = frame.f_lasti",
-        "    tape.entries[ref(node, tape.forget)] = None",
+        "    node.tape = tape",
         "    if tape.watch is not None:",
         "        tape.watch.recorded(node, out)",
         f"    return {result}" if result else "    return record_outputs(out, node)",
@@ -264,7 +262,7 @@ def record(pullback: Any, parents: tuple, saved: tuple, out: Any, depth: int = 2
     """Record a call by hand: a tensor for the array ``out`` with a node below it, if any parent is not None."""
     tape = recording.get()
     node = None if tape is None else make_node(pullback, parents, saved, out, out.shape, out.dtype, depth + 1)
-    return hooks["wrap"](out, node)
+    return wrap(out, node)
 
 
 def make_node(pullback: Any, parents: tuple, saved: tuple, out: Any, shape: Any, dtype: Any, depth: int = 1) -> Node:
@@ -275,33 +273,32 @@ def make_node(pullback: Any, parents: tuple, saved: tuple, out: Any, shape: Any,
     node.shape, node.dtype = shape, dtype
     frame = _getframe(depth)
     node.code, node.offset = frame.f_code, frame.f_lasti
-    tape = recording.get()
-    if tape is not None:
-        tape.entries[ref(node, tape.forget)] = None
-        if tape.watch is not None:
-            tape.watch.recorded(node, out)
+    node.tape = tape = current.get()
+    if tape.watch is not None:
+        tape.watch.recorded(node, out)
     return node
 
 
-def record_outputs(outputs: tuple, node: Node | None) -> tuple:
+def record_outputs(outputs: tuple, node: Node | None, depth: int = 3) -> tuple:
     """A tensor for each output of a call with several, each with a node of its own above that of the call."""
-    wrap = hooks["wrap"]
     arrays = [np.asarray(out) for out in outputs]
     if node is None:
         return tuple(wrap(out, None) for out in arrays)
     return tuple(
-        wrap(out, make_node(OutputPullback(node.pullback.name, i), (node,), (), out, out.shape, out.dtype, 3))
+        wrap(out, make_node(OutputPullback(node.pullback.name, i), (node,), (), out, out.shape, out.dtype, depth))
         for i, out in enumerate(arrays)
     )
 
 
-__all__ = [
-    "REGISTRY",
-    "Cotangents",
-    "compile_recorder",
-    "make_node",
-    "operand",
-    "record",
-    "record_outputs",
-    "recorder_source",
-]
+def wrap(data: Any, node: Any) -> Any:
+    """A tensor for an array and the node that made it (or None), or the tensor itself."""
+    if type(data) in tensor_types:
+        return data
+    tensor = object.__new__(namespace["Tensor"])
+    tensor._data = data if type(data) is np.ndarray else np.asarray(data)
+    tensor._node = node
+    return tensor
+
+
+lent["wrap"] = wrap
+lent["outputs"] = record_outputs

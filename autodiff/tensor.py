@@ -4,79 +4,18 @@ from __future__ import annotations
 
 import operator
 import sys
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
-from weakref import ref
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from . import primitive
-from .primitive import CONSTANTS, IMPLEMENTATIONS, REGISTRY
-from .recorder import compile_recorder, foreign, namespace, plain_types, tensor_types
-from .support import Support
-from .tape import Leaf, Node, current, propagate, recording
-
-
-class Dispatch(dict):
-    """What to call for a NumPy function on tensors; filled on first use."""
-
-    def __missing__(self, function: Callable) -> Callable:
-        if function in REGISTRY:
-            found = compile_recorder(REGISTRY[function], depth=2)
-        elif function in IMPLEMENTATIONS:
-            found = IMPLEMENTATIONS[function]
-        else:
-            found = _on_arrays(function, allowed=function in CONSTANTS)
-        self[function] = found
-        return found
-
-
-dispatch = Dispatch()
-
-
-def _on_arrays(function: Callable, allowed: bool) -> Callable:
-    """A function with nothing to differentiate, run on the arrays; others refuse a tracked tensor."""
-
-    def run(*args: Any, **kwargs: Any) -> Any:
-        if not allowed and any(t._node is not None for t in _tensors((args, kwargs))):
-            raise TypeError(
-                f"{_qualified_name(function)} has no gradient here: a tensor that requires grad would lose it silently; "
-                "pass t.detach(), or teach it with autodiff.defvjp"
-            )
-        return function(*unwrap(args), **unwrap(kwargs))
-
-    return run
-
-
-def _qualified_name(function: Callable) -> str:
-    module = getattr(function, "__module__", None)
-    name = getattr(function, "__name__", repr(function))
-    if isinstance(function, np.ufunc):
-        module = "numpy" if getattr(np, name, None) is function else "scipy.special"
-    return f"{module}.{name}" if module else name
-
-
-def _tensors(value: Any) -> Iterator[Tensor]:
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _tensors(item)
-    elif isinstance(value, dict):
-        yield from _tensors(list(value.values()))
-
-
-def unwrap(value: Any) -> Any:
-    """``value`` with the array in place of each tensor, in nested lists, tuples and dicts too."""
-    if isinstance(value, Tensor):
-        return value._data
-    if isinstance(value, (list, tuple)) and type(value) in (list, tuple):
-        return type(value)(map(unwrap, value))
-    if type(value) is dict:
-        return {key: unwrap(item) for key, item in value.items()}
-    return value
+from .backward import HookHandle, backward, hooked
+from .dispatch import call_ufunc, dispatch, unwrap
+from .memory import TEMPORARY, sole_owner
+from .primitive import REGISTRY, lent
+from .recorder import compile_recorder, foreign, namespace, plain_types, tensor_types, wrap
+from .tape import Leaf, Node, recording
 
 
 class Recorded:
@@ -127,7 +66,7 @@ def _in_place(function: np.ufunc) -> Callable:
             other = foreign(other)
             if other is NotImplemented:
                 return NotImplemented
-        return self._update(function, other)
+        return self._update(function, other, bound=sys.getrefcount(self) > TEMPORARY)
 
     return update
 
@@ -224,7 +163,7 @@ class Tensor:
         leaf = self._leaf()
         if value is not None:
             if leaf is None:
-                raise RuntimeError("this tensor keeps no gradient: it is no leaf that requires grad; use .retain_grad()")
+                raise RuntimeError("only a leaf that requires grad keeps a gradient; use .retain_grad() first")
             value = value if isinstance(value, Tensor) else Tensor(value)
             if value.shape != self.shape or value.dtype != self.dtype:
                 raise ValueError(
@@ -289,7 +228,7 @@ class Tensor:
         return f"{type(self).__name__}({body}{notes})"
 
     def __format__(self, spec: str) -> str:
-        return format(self._data.item() if spec and not self._data.ndim else self._data if not self.ndim else self, spec)
+        return format(self._data[()], spec) if self.ndim == 0 else format(repr(self), spec)
 
     # Leaving the tape
 
@@ -351,7 +290,7 @@ class Tensor:
 
     def __reduce__(self) -> Any:
         if isinstance(self._node, Node):
-            raise TypeError("only a leaf can be pickled or copied deeply: a computed tensor belongs to its tape; detach it")
+            raise TypeError("only a leaf can be pickled or copied deeply; .detach() this computed tensor first")
         gradient = None if self.grad is None else self.grad._data
         return _rebuild, (type(self), self._data, self.requires_grad, gradient)
 
@@ -366,7 +305,7 @@ class Tensor:
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if method == "__call__" and not kwargs:
             return dispatch[ufunc](*inputs)
-        return _call_ufunc(ufunc, method, inputs, kwargs)
+        return call_ufunc(ufunc, method, inputs, kwargs)
 
     def __array_function__(self, function: Callable, types: Any, args: Any, kwargs: Any) -> Any:
         if kwargs and kwargs.get("out") is not None:
@@ -395,13 +334,13 @@ class Tensor:
         if type(other) in tensor_types or type(other) in plain_types:
             return dispatch[np.matmul](self, other)
         if _is_sparse(other):
-            return dispatch[primitive.hooks["sparse_matmul"]](other.T, self.T).T
+            return dispatch[lent["sparse_matmul"]](other.T, self.T).T
         other = foreign(other)
         return other if other is NotImplemented else dispatch[np.matmul](self, other)
 
     def __rmatmul__(self, other: Any) -> Any:
         if _is_sparse(other):
-            return dispatch[primitive.hooks["sparse_matmul"]](other, self)
+            return dispatch[lent["sparse_matmul"]](other, self)
         other = foreign(other)
         return other if other is NotImplemented else dispatch[np.matmul](other, self)
 
@@ -447,11 +386,12 @@ class Tensor:
         self._refuse_leaf("x[i] = v")
         if self._node is None:
             _require_differentiable(self._data)
-        result = dispatch[primitive.hooks["assign"]](self, value, unwrap(index), in_place)
+        result = dispatch[lent["assign"]](self, value, unwrap(index), in_place)
         self._data, self._node = result._data, result._node
 
-    def _update(self, function: np.ufunc, other: Any) -> Tensor:
-        self._refuse_view("updating", "row = x[i]; row += v", "x[i] += v", bound=True)
+    def _update(self, function: np.ufunc, other: Any, bound: bool) -> Tensor:
+        if bound:
+            self._refuse_view("updating", "row = x[i]; row += v", "x[i] += v")
         tracked = recording.get() is not None and (
             self._node is not None or isinstance(other, Tensor) and other._node is not None
         )
@@ -462,8 +402,8 @@ class Tensor:
         result = dispatch[function](self, other)
         if result.shape != self.shape:
             raise ValueError(
-                f"in-place {function.__name__}: an operand of shape {np.shape(unwrap(other))} makes {result.shape} of a "
-                f"tensor of shape {self.shape}; write x = x + y"
+                f"in-place {function.__name__}: an operand of shape {np.shape(unwrap(other))} makes {result.shape} of "
+                f"a tensor of shape {self.shape}; write x = x + y"
             )
         if result.dtype != self.dtype:
             if not np.can_cast(result.dtype, self.dtype, "same_kind"):
@@ -486,9 +426,9 @@ class Tensor:
                 "update it under no_grad(), or work on x.clone()"
             )
 
-    def _refuse_view(self, what: str, wrong: str, right: str, bound: bool = False) -> None:
+    def _refuse_view(self, what: str, wrong: str, right: str) -> None:
         view = getattr(self, "_view", None)
-        if view is None or self._data.base is None or bound and not _is_bound(self):
+        if view is None or self._data.base is None:
             return
         raise RuntimeError(
             f"{what} a tensor that is a view of another (made by {view}) would not write through to it: "
@@ -519,10 +459,10 @@ class Tensor:
         if self._node is None:
             raise RuntimeError("retain_grad() on a tensor that requires no grad")
         if isinstance(self._node, Node):
-            hooked = _hooked(self._node)
-            if hooked.retained is None:
-                hooked.retained = Leaf(self.shape, self.dtype)
-                self._node.parents += (hooked.retained,)
+            place = hooked(self._node)
+            if place.retained is None:
+                place.retained = Leaf(self.shape, self.dtype)
+                self._node.parents += (place.retained,)
 
     def register_hook(self, hook: Callable[[Tensor], Any]) -> HookHandle:
         """Have ``hook(gradient)`` called with this tensor's gradient in each backward pass; it may return another.
@@ -531,7 +471,7 @@ class Tensor:
         """
         if self._node is None:
             raise RuntimeError("register_hook() on a tensor that requires no grad")
-        target = self._node if isinstance(self._node, Leaf) else _hooked(self._node)
+        target = self._node if isinstance(self._node, Leaf) else hooked(self._node)
         if target.hooks is None:
             target.hooks = {}
         return HookHandle(target.hooks, hook)
@@ -542,17 +482,6 @@ for _name in (
     "ravel repeat round searchsorted squeeze swapaxes take trace clip"
 ).split():
     setattr(Tensor, _name, _method(getattr(np, _name)))
-tensor_types.add(Tensor)
-
-
-def wrap(data: Any, node: Any) -> Tensor:
-    """A tensor for an array and the node that made it (or None), or the tensor itself."""
-    if type(data) in tensor_types:
-        return data
-    tensor = object.__new__(Tensor)
-    tensor._data = data if type(data) is np.ndarray else np.asarray(data)
-    tensor._node = node
-    return tensor
 
 
 def _as_data(data: Any, dtype: DTypeLike | None) -> np.ndarray:
@@ -596,242 +525,5 @@ def _is_sparse(value: Any) -> bool:
     return type(value).__module__.startswith("scipy.sparse") and hasattr(value, "tocsr")
 
 
-def _call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple, kwargs: dict) -> Any:
-    """A ufunc's methods and keywords: what has a primitive, and a refusal by name of what does not."""
-    tracked = any(t._node is not None for t in _tensors((inputs, kwargs)))
-    kwargs = {key: value for key, value in kwargs.items() if value is not None}
-    reduction = {np.add: np.sum, np.multiply: np.prod, np.maximum: np.max, np.minimum: np.min}.get(ufunc)
-    if method == "reduce" and reduction is not None and "out" not in kwargs:
-        return dispatch[reduction](inputs[0], **{"axis": 0, **kwargs})
-    if method == "__call__" and not kwargs:
-        return dispatch[ufunc](*inputs)
-    if not tracked or (ufunc in CONSTANTS and "out" not in kwargs):
-        if any(isinstance(out, Tensor) for out in kwargs.get("out", ())):
-            raise TypeError(f"{ufunc.__name__}: out= cannot be a tensor; use the returned tensor")
-        return getattr(ufunc, method)(*unwrap(inputs), **unwrap(kwargs))
-    if method != "__call__":
-        what = f"the method {method}"
-    else:
-        what = " and ".join(f"{key}=" for key in kwargs)
-        if set(kwargs) == {"dtype"}:
-            dtype = kwargs["dtype"]
-            return dispatch[ufunc](*(dispatch[np.astype](wrap(np.asarray(v), None) if not isinstance(v, Tensor) else v,
-                                                         np.dtype(dtype)) for v in inputs))
-    raise TypeError(
-        f"numpy.{ufunc.__name__}: {what} cannot be differentiated; leave it out, or pass t.detach()"
-    )
-
-
-# Ownership of memory
-
-
-def sole_owner(tensor: Tensor) -> bool:
-    """Whether nobody but this tensor can see its memory, so that writing to it changes no one else's value.
-
-    The array owns its memory and is referred to by this tensor alone. NumPy's views, saved values of the tape and
-    the caller's variables all count as references, so they are safe.
-    """
-    data = tensor._data
-    return data.base is None and data.flags.owndata and data.flags.writeable and sys.getrefcount(data) == _SOLE
-
-
-def _own(found: list) -> Any:
-    """The array in ``found`` if nobody else can see its memory, else a copy."""
-    g = found.pop()
-    if type(g) is np.ndarray and g.flags.writeable and sys.getrefcount(g) == _OWN:
-        base = g.base
-        if base is None and g.flags.owndata:
-            return g
-        if type(base) is np.ndarray and base.flags.owndata and sys.getrefcount(base) == _OWN + 1:
-            return g
-    return np.array(g)
-
-
-def _references_of_sole(tensor: Tensor) -> int:
-    data = tensor._data
-    return sys.getrefcount(data)
-
-
-def _references_of_own(found: list) -> int:
-    g = found.pop()
-    return sys.getrefcount(g)
-
-
-def _references_in_update(tensor: Tensor) -> int:
-    return sys.getrefcount(tensor)
-
-
-_SOLE = _references_of_sole(wrap(np.empty(1), None))
-_OWN = _references_of_own([np.empty(1)])
-
-
-class _Probe:
-    def __iadd__(self, other: Any) -> _Probe:
-        self.seen = self._refuse()
-        return self
-
-    def _refuse(self) -> int:
-        return _count(self)
-
-
-def _count(value: Any) -> int:
-    return sys.getrefcount(value)
-
-
-def _is_bound(tensor: Tensor) -> bool:
-    return False
-
-
-# The backward pass
-
-
-class HookHandle:
-    """Takes a hook off again."""
-
-    def __init__(self, hooks: dict[int, Callable], hook: Callable) -> None:
-        self._hooks, self._key = hooks, max(hooks, default=0) + 1
-        hooks[self._key] = hook
-
-    def remove(self) -> None:
-        """Take the hook off; a second call does nothing."""
-        self._hooks.pop(self._key, None)
-
-
-class HookedPullback:
-    """Put above a node with hooks: it shows them the cotangent, and keeps it if asked to, before the rule runs."""
-
-    selects = False
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.hooks: dict[int, Callable] | None = None
-        self.retained: Leaf | None = None
-
-    def run(self, g: Any, saved: tuple, parents: tuple) -> tuple:
-        g = _run_hooks(self.hooks, g, self.name)
-        return (g,) * len(parents)
-
-    def run_supported(self, g: Any, saved: tuple, node: Node, support: Support | None) -> tuple[tuple, list]:
-        known = None if self.hooks else support
-        return self.run(g, saved, node.parents), [known] * len(node.parents)
-
-    def lift(self, node: Node) -> tuple:
-        return ()
-
-
-def _hooked(node: Node) -> HookedPullback:
-    """The node's place for hooks. The rule moves to a node of its own, just below in the order of the tape."""
-    if not isinstance(node.pullback, HookedPullback):
-        if node.saved is None:
-            raise RuntimeError(f"a hook on {node.pullback.name}, whose graph was already released, could never run")
-        rule = Node()
-        for slot in ("pullback", "parents", "saved", "shape", "dtype", "code", "offset"):
-            setattr(rule, slot, getattr(node, slot))
-        rule.position = node.position - 0.5  # type: ignore[assignment]  # between the node and what it was made from
-        tape = current.get()
-        tape.entries[ref(rule, tape.forget)] = None
-        node.pullback, node.parents, node.saved = HookedPullback(rule.pullback.name), (rule,), ()
-    return node.pullback
-
-
-def _run_hooks(hooks: dict[int, Callable] | None, g: Any, name: str) -> Any:
-    for hook in list((hooks or {}).values()):
-        shown = wrap(g, None)
-        replaced = hook(shown)
-        if replaced is not None:
-            if np.shape(replaced) != shown.shape:
-                raise ValueError(f"a hook on {name} returned shape {np.shape(replaced)} for a gradient {shown.shape}")
-            g = replaced if type(g) in tensor_types else unwrap(replaced)
-            g = g.astype(shown.dtype) if hasattr(g, "dtype") and g.dtype != shown.dtype else g
-    return g
-
-
-def seed(tensor: Tensor, gradient: Any, what: str = "backward()") -> Any:
-    """The cotangent to start from, checked against the tensor: a tensor if it is tracked, else an array."""
-    if tensor._node is None:
-        raise RuntimeError(
-            f"{what} on a tensor that requires no grad: no input had requires_grad=True, or recording was off"
-        )
-    if gradient is None:
-        if tensor.size != 1:
-            raise RuntimeError(
-                f"{what} on a tensor of shape {tensor.shape} needs a gradient of that shape; "
-                "for the gradient of a number, reduce first, e.g. with .sum()"
-            )
-        return np.ones(tensor.shape, tensor.dtype)
-    if np.shape(gradient) != tensor.shape:
-        raise ValueError(
-            f"{what}: a gradient of shape {np.shape(gradient)} for a tensor of shape {tensor.shape}; they must be equal"
-        )
-    if isinstance(gradient, Tensor) and gradient._node is not None:
-        return gradient if gradient.dtype == tensor.dtype else gradient.astype(tensor.dtype)
-    array = np.asarray(unwrap(gradient))
-    return array if array.dtype == tensor.dtype else array.astype(tensor.dtype)
-
-
-def pull(
-    tensors: Sequence[Tensor],
-    gradients: Sequence[Any],
-    *,
-    floor: int = 0,
-    retain_graph: bool = False,
-    create_graph: bool = False,
-    wanted: frozenset[Node] = frozenset(),
-    what: str = "backward()",
-) -> dict[Any, Any]:
-    """Cotangents of what lies below ``tensors``, given theirs: see ``tape.propagate``."""
-    cotangents: dict[Any, Any] = {}
-    for tensor, gradient in zip(tensors, gradients, strict=True):
-        g = seed(tensor, gradient, what)
-        if create_graph:
-            g = wrap(g, None)
-        elif type(g) in tensor_types:
-            g = g._data
-        node = tensor._node
-        cotangents[node] = cotangents[node] + g if node in cotangents else g
-    mode = recording.get()
-    recording.set(current.get() if create_graph else None)
-    try:
-        with np.errstate(all="ignore"):
-            return propagate(
-                cotangents,
-                floor=floor,
-                retain_graph=retain_graph or create_graph,
-                create_graph=create_graph,
-                wanted=wanted,
-            )
-    finally:
-        recording.set(mode)
-
-
-def backward(
-    tensors: Sequence[Tensor], gradients: Sequence[Any], *, retain_graph: bool = False, create_graph: bool = False
-) -> None:
-    """Accumulate into ``.grad`` of the leaves the gradients of ``tensors``, in one pass: all or nothing."""
-    cotangents = pull(tensors, gradients, retain_graph=retain_graph, create_graph=create_graph)
-    leaves = [leaf for leaf in cotangents if isinstance(leaf, Leaf)]
-    grads = []
-    for leaf in leaves:
-        g = [cotangents.pop(leaf)]
-        if leaf.hooks:
-            g = [_run_hooks(leaf.hooks, g.pop(), "a leaf")]
-        grads.append(_accumulated(leaf.grad, g, create_graph))
-    deque(map(_set_grad, leaves, grads), maxlen=0)  # one call of C: an interrupt comes before it or after it
-
-
-_set_grad = Leaf.grad.__set__  # type: ignore[attr-defined]
-
-
-def _accumulated(earlier: Tensor | None, found: list, create_graph: bool) -> Tensor:
-    """A new tensor for ``.grad``: the earlier one plus the cotangent in ``found``, in memory of its own."""
-    if create_graph:
-        g = wrap(found.pop(), None)
-        with np.errstate(all="ignore"):
-            return g.clone() if earlier is None else earlier + g
-    if earlier is None:
-        return wrap(_own(found), None)
-    return wrap(earlier._data + found.pop(), None)
-
-
-primitive.hooks["wrap"] = wrap
 namespace["Tensor"] = Tensor
+tensor_types.add(Tensor)
