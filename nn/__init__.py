@@ -1,0 +1,35 @@
+"""Neural-network layers on ``autodiff``, each with a gradient derived by hand and checked against the tape."""
+
+from . import functional, init
+from .activation import GELU, ReLU, Sigmoid, Tanh
+from .by_hand import ByHand, by_hand
+from .containers import Sequential
+from .derived import by_expression, derived
+from .init import manual_seed
+from .linear import Linear
+from .loss import CrossEntropyLoss, MSELoss
+from .module import LayerError, Module
+from .parameter import Parameter, get_default_dtype, set_default_dtype
+
+__all__ = [
+    "GELU",
+    "ByHand",
+    "CrossEntropyLoss",
+    "LayerError",
+    "Linear",
+    "MSELoss",
+    "Module",
+    "Parameter",
+    "ReLU",
+    "Sequential",
+    "Sigmoid",
+    "Tanh",
+    "by_expression",
+    "by_hand",
+    "derived",
+    "functional",
+    "get_default_dtype",
+    "init",
+    "manual_seed",
+    "set_default_dtype",
+]
