@@ -1,3 +1,3 @@
 """The VJP tables: importing them teaches the tape NumPy and SciPy."""
 
-from . import elementwise, linalg, special  # noqa: F401
+from . import elementwise, indexing, linalg, reductions, shape, special  # noqa: F401
