@@ -259,9 +259,3 @@ constant(np.nonzero, np.flatnonzero, np.argwhere, np.searchsorted, np.digitize, 
 # Forms
 constant(np.shape, np.ndim, np.size, np.zeros_like, np.ones_like, np.empty_like)
 constant(np.shares_memory, np.may_share_memory, np.array2string, np.array_repr, np.array_str)
-
-from ..broadcasting import expand
-def _sum(a, axis=None, dtype=None, keepdims=False, initial=0, where=True): return np.add.reduce(a, axis, dtype, None, keepdims, initial, where)
-defvjp(np.sum, forward=_sum, kind="linear", a=lambda g, a_shape, axis, keepdims: expand(g, a_shape, axis, keepdims))
-defvjp(np.broadcast_to, forward=lambda array, shape: np.broadcast_to(array, shape), broadcasts=True, kind="linear", array=lambda g: g)
-defvjp(np.reshape, forward=lambda a, shape, order="C": np.reshape(a, shape, order=order), kind="linear", a=lambda g, a_shape: g.reshape(a_shape))

@@ -1,0 +1,97 @@
+"""Domains of the products."""
+
+import numpy as np
+import scipy.sparse
+from hypothesis import strategies as st
+
+from autodiff.primitives import linalg
+from autodiff.testing.strategies import arrays, broadcastable_shapes
+
+SIDES = st.integers(0, 3)
+
+
+@st.composite
+def products(draw, function=np.matmul):
+    n, k, m = draw(SIDES), draw(SIDES), draw(SIDES)
+    batch_x, batch_y = draw(broadcastable_shapes(2, max_dims=2, max_side=2))
+    x = draw(st.sampled_from([(k,), (n, k), (*batch_x, n, k)]))
+    y = draw(st.sampled_from([(k,), (k, m), (*batch_y, k, m)]))
+    return function, [draw(arrays(x)), draw(arrays(y))]
+
+
+def fixed(function, *shapes):
+    """Calls with arrays of given shapes, one choice of which is a tuple of shapes."""
+
+    @st.composite
+    def draw(draw):
+        chosen = draw(st.sampled_from(shapes))
+        return function, [draw(arrays(shape)) for shape in chosen]
+
+    return draw()
+
+
+@st.composite
+def contractions(draw):
+    subscripts, *shapes = draw(
+        st.sampled_from(
+            [
+                ("ij,jk->ik", (2, 3), (3, 2)),
+                ("ij,jk", (2, 3), (3, 2)),
+                ("bij,bjk->bik", (2, 2, 3), (2, 3, 1)),
+                ("...ij,...jk->...ik", (2, 2, 3), (3, 2)),
+                ("i,j->ij", (2,), (3,)),
+                ("ij,kl->", (2, 2), (1, 3)),
+                ("ij,jk,kl->il", (2, 3), (3, 2), (2, 2)),
+                ("ii,ij->j", (3, 3), (3, 2)),
+                ("ij,ij->", (2, 3), (2, 3)),
+                ("i...,i...->...", (2, 3), (2, 1)),
+                ("ab,b,c->a", (2, 3), (3,), (2,)),
+            ]
+        )
+    )
+    optimize = draw(st.sampled_from([False, True]))
+    return (lambda *xs: np.einsum(subscripts, *xs, optimize=optimize)), [draw(arrays(shape)) for shape in shapes]
+
+
+@st.composite
+def rearrangements(draw):
+    subscripts, shape = draw(
+        st.sampled_from(
+            [("ij->ji", (2, 3)), ("ij->", (2, 3)), ("ii", (3, 3)), ("ii->i", (3, 3)), ("...i->i...", (2, 3)), ("ij->i", (0, 3))]
+        )
+    )
+    return (lambda x: np.einsum(subscripts, x)), [draw(arrays(shape))]
+
+
+@st.composite
+def sparse_products(draw):
+    matrix = scipy.sparse.csr_array(draw(arrays((3, 2), st.sampled_from([0.0, 0.0, 1.5, -2.0]))))
+    return (lambda x: linalg.sparse_matmul(matrix, x)), [draw(arrays(draw(st.sampled_from([(2,), (2, 3)]))))]
+
+
+ROWS = {
+    np.matmul: products(),
+    np.linalg.matmul: products(np.linalg.matmul).filter(lambda call: min(x.ndim for x in call[1]) > 1),
+    np.dot: fixed(np.dot, ((), (2,)), ((3,), (3,)), ((2, 3), (3,)), ((2, 3), (3, 2)), ((2, 3), (2, 3, 2)), ((3,), (2, 3, 1))),
+    np.inner: fixed(np.inner, ((), (2,)), ((3,), (3,)), ((2, 3), (4, 3)), ((2, 3), (3,))),
+    np.vdot: fixed(np.vdot, ((2, 3), (2, 3)), ((3,), (3,))),
+    np.outer: fixed(np.outer, ((2,), (3,)), ((2, 2), (3,)), ((0,), (3,))),
+    np.linalg.outer: fixed(np.linalg.outer, ((2,), (3,))),
+    np.tensordot: st.one_of(
+        fixed(np.tensordot, ((2, 3, 2), (3, 2, 1))),
+        fixed(lambda a, b: np.tensordot(a, b, ([0, -1], [1, 0])), ((2, 3, 2), (2, 2))),
+        fixed(lambda a, b: np.tensordot(a, b, 0), ((2,), (2, 2))),
+    ),
+    np.linalg.tensordot: fixed(lambda a, b: np.linalg.tensordot(a, b, axes=1), ((2, 3), (3, 2))),
+    np.kron: fixed(np.kron, ((2, 2), (3, 1)), ((2,), (2, 2)), ((), (2,))),
+    np.matvec: fixed(np.matvec, ((2, 3), (3,)), ((2, 2, 3), (3,))),
+    np.vecmat: fixed(np.vecmat, ((3,), (3, 2)), ((2, 3), (3, 2))),
+    np.vecdot: fixed(np.vecdot, ((3,), (3,)), ((2, 3), (3,))),
+    np.linalg.vecdot: fixed(lambda a, b: np.linalg.vecdot(a, b, axis=0), ((3, 2), (3, 2))),
+    np.linalg.multi_dot: fixed(lambda *xs: np.linalg.multi_dot(list(xs)), ((2, 3), (3, 1), (1, 2)), ((3,), (3, 2), (2,))),
+    np.linalg.matrix_power: st.integers(0, 4).flatmap(lambda n: fixed(lambda a: np.linalg.matrix_power(a, n), ((2, 2),))),
+    np.einsum: st.one_of(contractions(), rearrangements()),
+    linalg.einsum_of_several: contractions(),
+    linalg.einsum_of_one: rearrangements(),
+    linalg.sparse_product: sparse_products(),
+}

@@ -1,0 +1,18 @@
+"""Profiles: the default is fast and always the same; ``--deep`` draws more examples, at random, and prints the seed."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+COMMON = dict(deadline=None, database=None, suppress_health_check=list(HealthCheck), print_blob=True)
+settings.register_profile("fast", max_examples=15, derandomize=True, **COMMON)
+settings.register_profile("deep", max_examples=300, **COMMON)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--deep", action="store_true", help="draw twenty times as many examples, at random")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    settings.load_profile("deep" if config.getoption("--deep") else "fast")
