@@ -27,7 +27,7 @@ def is_basic(index: Any) -> bool:
 
 
 def is_mask(index: Any) -> bool:
-    return isinstance(index, np.ndarray) and index.dtype == np.bool_
+    return isinstance(index, np.ndarray) and index.dtype == np.bool_ and index.ndim > 0
 
 
 def _gather(a: Any, b: Any) -> Any:

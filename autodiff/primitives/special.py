@@ -143,7 +143,7 @@ def logsumexp_vjp(g: Any, a: Any, axis: Axes, b: Any, keepdims: bool, out: Any, 
 def logsumexp_weights_vjp(g: Any, a: Any, axis: Axes, b: Any, keepdims: bool, out: Any, b_shape: Shape) -> Any:
     shape = np.broadcast_shapes(np.shape(a), b_shape)
     g, out = (keep_axes(value, shape, axis, keepdims) for value in (g, out))
-    return unbroadcast(g * exp_minus_logsumexp(out, a, axis, b), b_shape)
+    return unbroadcast(np.broadcast_to(g * exp_minus_logsumexp(out, a, axis, b), shape), b_shape)
 
 
 def softmax_vjp(g: Any, axis: Axes, out: Any) -> Any:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..backward import pull
-from ..tape import Leaf, Node
+from ..recorder import wrap
+from ..tape import Node
 from ..tensor import Tensor
 from .finite_difference import Derivative, directional, one_sided
 
@@ -144,7 +145,10 @@ def _gradients(output: Tensor, cotangent: np.ndarray, inputs: list[Tensor]) -> l
     nodes = [t._node for t in inputs]
     wanted = frozenset(node for node in nodes if isinstance(node, Node))
     found = pull([output], [cotangent], create_graph=True, wanted=wanted, what="check_grads")
-    return [found[node] if node in found else Tensor(np.zeros(t.shape)) for node, t in zip(nodes, inputs, strict=True)]
+    return [
+        wrap(found[node], None) if node in found else Tensor(np.zeros(t.shape))
+        for node, t in zip(nodes, inputs, strict=True)
+    ]
 
 
 def _check_properties(output: Tensor, cotangent: np.ndarray, inputs: list[Tensor], gradients: list[Tensor]) -> None:

@@ -35,9 +35,11 @@ def shapes(max_dims: int = 3, max_side: int = 4, min_side: int = 0, min_dims: in
 
 
 @st.composite
-def broadcastable_shapes(draw: Any, count: int = 2, max_dims: int = 3, max_side: int = 4) -> tuple[Shape, ...]:
+def broadcastable_shapes(
+    draw: Any, count: int = 2, max_dims: int = 3, max_side: int = 4, min_side: int = 0
+) -> tuple[Shape, ...]:
     """Shapes that broadcast together: each is the common one with leading axes left out and others of length 1."""
-    common = draw(shapes(max_dims, max_side))
+    common = draw(shapes(max_dims, max_side, min_side))
     found = []
     for _ in range(count):
         start = draw(st.integers(0, len(common)))
@@ -76,10 +78,11 @@ def axes(draw: Any, ndim: int) -> int | tuple[int, ...] | None:
 @st.composite
 def layouts(draw: Any, array: np.ndarray) -> np.ndarray:
     """The same values in other memory: C or Fortran order, strided, with negative strides, or read-only."""
+    array = np.asarray(array)
     kind = draw(st.sampled_from(["C", "Fortran", "strided", "reversed", "read-only"]))
     if kind == "Fortran":
-        return np.asfortranarray(array)
-    if kind == "strided":
+        return np.array(array, order="F")
+    if kind == "strided" and array.ndim:
         larger = np.full(tuple(2 * n for n in array.shape), np.nan, array.dtype)
         view = larger[tuple(slice(0, 2 * n, 2) for n in array.shape)]
         view[...] = array

@@ -105,13 +105,21 @@ ROWS = {
     np.fmax:        calls(np.fmax, between, any_real),
     np.fmin:        calls(np.fmin, between, any_real),
     np.where:       selections(),
-    clip.__wrapped__: calls(np.clip, between, lattice(-2, 0), lattice(0.5, 2)) | calls(
-                          lambda x, low: np.clip(x, min=low), between, any_real),
+    clip.__wrapped__: calls(clip, between, lattice(-2, 0), lattice(0.5, 2)),
     np.nan_to_num:  calls(np.nan_to_num, any_real),
     np.copy:        calls(np.copy, any_real),
-    cast.__wrapped__: calls(lambda x: np.astype(x, np.float64), any_real),
+    cast.__wrapped__: calls(lambda x: cast(x, np.float64), any_real),
     np.conjugate:   calls(lambda x: np.real(np.conjugate(x * PHASE) * PHASE), any_real),
     np.real:        calls(lambda x: np.real(x * PHASE), any_real),
     np.imag:        calls(lambda x: np.imag(x * PHASE), any_real),
+    np.clip:        calls(np.clip, between, lattice(-2, 0), lattice(0.5, 2)) | calls(
+                        lambda x, low: np.clip(x, min=low), between, any_real),
+    np.astype:      calls(lambda x: np.astype(x, np.float64), any_real),
+    np.angle:       calls(lambda x: np.angle(x * PHASE + 1, deg=True), any_real),
+    np.divmod:      calls(lambda x, y: np.divmod(x, y)[1], between, nonzero),
+    np.float_power: calls(np.float_power, positive, any_real),
+    np.frexp:       calls(lambda x: np.frexp(x)[0], positive.map(lambda value: value + 1 / 128)),
+    np.full_like:   calls(lambda x: np.full_like(x, np.sum(x)), any_real),
+    np.modf:        calls(lambda x: np.modf(x)[0], between),
 }
 # fmt: on

@@ -56,7 +56,7 @@ def selections(draw, function):
 
 @st.composite
 def assignments(draw):
-    x = draw(arrays(shapes()))
+    x = draw(arrays(shapes(min_dims=1)))
     index = draw(indices(x.shape))
     value = draw(arrays(x[index].shape))
 

@@ -89,7 +89,7 @@ ROWS = {
     np.vecdot: fixed(np.vecdot, ((3,), (3,)), ((2, 3), (3,))),
     np.linalg.vecdot: fixed(lambda a, b: np.linalg.vecdot(a, b, axis=0), ((3, 2), (3, 2))),
     np.linalg.multi_dot: fixed(lambda *xs: np.linalg.multi_dot(list(xs)), ((2, 3), (3, 1), (1, 2)), ((3,), (3, 2), (2,))),
-    np.linalg.matrix_power: st.integers(0, 4).flatmap(lambda n: fixed(lambda a: np.linalg.matrix_power(a, n), ((2, 2),))),
+    np.linalg.matrix_power: st.integers(1, 4).flatmap(lambda n: fixed(lambda a: np.linalg.matrix_power(a, n), ((2, 2),))),
     np.einsum: st.one_of(contractions(), rearrangements()),
     linalg.einsum_of_several: contractions(),
     linalg.einsum_of_one: rearrangements(),

@@ -17,13 +17,20 @@ def reduction(function, values=None, nonempty=False, where=True, distinct=False,
         x = draw(distinct_arrays(shape) if distinct else arrays(shape, values))
         keywords = dict(axis=draw(axes(x.ndim)), keepdims=draw(st.booleans()))
         keywords.update({name: draw(strategy) for name, strategy in extra.items()})
-        if where and draw(st.booleans()):
-            keywords["where"] = draw(arrays(shape, st.sampled_from([0.0, 1.0]))) > 0
-            if nonempty:
-                keywords["where"] = keywords["where"] | True
+        if where and keywords["axis"] != () and draw(st.booleans()):
+            mask = draw(arrays(shape, st.sampled_from([0.0, 1.0]))) > 0
+            keywords["where"] = _filled(mask) if nonempty else mask
         return (lambda x: function(x, **keywords)), [x]
 
     return draw()
+
+
+def _filled(mask):
+    """A mask with an entry along every axis of every reduction: its first slices."""
+    mask = np.array(mask) if mask.ndim else np.array(True)
+    for axis in range(mask.ndim):
+        mask[(slice(None),) * axis + (0,)] = True
+    return mask
 
 
 def scan(function):
@@ -39,15 +46,15 @@ def scan(function):
 @st.composite
 def averages(draw):
     shape = draw(WITH_ENTRIES)
-    axis = draw(axes(len(shape)))
+    axis = draw(axes(len(shape))) or None
     weights = draw(arrays(shape, lattice(0.5, 4.0)))
     return (lambda x, w: np.average(x, axis=axis, weights=w)), [draw(arrays(shape)), weights]
 
 
 @st.composite
 def with_nans(draw, function):
-    x = draw(arrays(WITH_ENTRIES))
-    missing = draw(arrays(x.shape, st.sampled_from([0.0, 1.0]))) > 0
+    x = np.asarray(draw(arrays(WITH_ENTRIES)))
+    missing = np.asarray(draw(arrays(x.shape, st.sampled_from([0.0, 1.0]))) > 0)
     missing.flat[0] = False
     return (lambda x: function(np.where(missing, np.nan, x))), [x]
 

@@ -1,0 +1,312 @@
+"""The conventions and the extreme values of the elementwise functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from autodiff import Tensor
+
+NAN, INF = np.nan, np.inf
+
+
+def gradients(f: Callable, *args: Any, order: int = 1) -> list[np.ndarray]:
+    """The gradient of the sum of ``f``, or (order 2) of the sum of that, with respect to each argument."""
+    tensors = [Tensor(np.asarray(x), requires_grad=True) for x in args]
+    with np.errstate(all="ignore"):
+        total = f(*tensors).sum()
+        for _ in range(order - 1):
+            total.backward(create_graph=True)
+            total = sum((t.grad.sum() for t in tensors), start=0 * tensors[0].sum())  # tracked if constant, too
+            for t in tensors:
+                t.grad = None
+        total.backward()
+    return [t.grad.data for t in tensors]
+
+
+def gradient(f: Callable, x: Any, order: int = 1) -> np.ndarray:
+    return gradients(f, x, order=order)[0]
+
+
+def power(y: Any) -> Callable:
+    return lambda x: x**y
+
+
+# fmt: off
+KINKS = [
+    (np.absolute,                 [-2.0, 0.0, 3.0],         [-1, 0, 1]),
+    (np.fabs,                     [-2.0, 0.0, 3.0],         [-1, 0, 1]),
+    (lambda x: np.copysign(x, 1), [-2.0, 0.0, 3.0],         [-1, 0, 1]),
+    (lambda x: np.hypot(x, 0),    [-2.0, 0.0, 3.0],         [-1, 0, 1]),
+    (lambda x: np.maximum(x, 0),  [-2.0, 0.0, 3.0],         [0, 0.5, 1]),
+    (lambda x: np.minimum(0, x),  [-2.0, 0.0, 3.0],         [1, 0.5, 0]),
+    (lambda x: np.fmax(x, 0),     [-2.0, 0.0, 3.0, NAN],    [0, 0.5, 1, 0]),
+    (lambda x: np.fmin(0, x),     [-2.0, 0.0, 3.0, NAN],    [1, 0.5, 0, 0]),
+    (lambda x: np.maximum(x, x),  [-2.0, 0.0, 3.0],         [1, 1, 1]),
+    (lambda x: np.clip(x, 0, 1),  [-2.0, 0.0, 0.5, 1.0, 3], [0, 1, 1, 1, 0]),
+    (lambda x: np.clip(x, max=1), [-2.0, 1.0, 3],           [1, 1, 0]),
+    (lambda x: np.clip(x, 2, 1),  [-2.0, 1.5, 3],           [0, 0, 0]),
+    (np.nan_to_num,               [NAN, 1.0, INF, -INF],    [0, 1, 0, 0]),
+    (np.sinc,                     [0.0, 1.0],               [0, -1]),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("f", "x", "expected"), KINKS)
+def test_kinks_have_the_gradient_that_the_conventions_choose(f, x, expected):
+    np.testing.assert_allclose(gradient(f, x), expected, atol=1e-15)
+
+
+def test_tied_arguments_share_the_gradient_half_and_half():
+    for f in (np.maximum, np.minimum, np.fmax, np.fmin):
+        np.testing.assert_array_equal(gradients(f, [1.0, 2.0], [1.0, 2.0]), [[0.5, 0.5], [0.5, 0.5]])
+
+
+def test_a_number_wins_over_nan_in_fmax_and_takes_all_of_the_gradient():
+    for f in (np.fmax, np.fmin):
+        np.testing.assert_array_equal(gradients(f, [NAN, 1.0], [1.0, NAN]), [[0, 1], [1, 0]])
+
+
+def test_nan_that_maximum_lets_through_keeps_its_gradient():
+    np.testing.assert_array_equal(gradient(lambda x: np.maximum(x, 0.0), [NAN, -1.0]), [1, 0])
+    np.testing.assert_array_equal(gradient(lambda x: np.clip(x, 0.0, 1.0), [NAN, -1.0]), [1, 0])
+
+
+def test_clip_passes_gradient_to_the_bound_that_took_an_entrys_place():
+    x, lower, upper = gradients(np.clip, [-1.0, 0.0, 0.5, 1.0, 2.0, 0.2], [0, 0, 0, 0, 0, 0.7], [1, 1, 1, 1, 1, 0.3])
+    np.testing.assert_array_equal(x, [0, 1, 1, 1, 0, 0])
+    np.testing.assert_array_equal(lower, [1, 0, 0, 0, 0, 0])
+    np.testing.assert_array_equal(upper, [0, 0, 0, 0, 1, 1])
+
+
+def test_clip_takes_its_bounds_under_one_pair_of_names_only():
+    with pytest.raises(ValueError, match="not both"):
+        np.clip(Tensor([1.0]), 0, max=1)
+
+
+def test_bounds_of_clip_that_broadcast_collect_their_gradients():
+    _, lower, upper = gradients(np.clip, np.array([[-1.0, 5.0], [-1.0, -1.0]]), np.zeros((2, 1)), np.array(1.0))
+    np.testing.assert_array_equal(lower, [[1], [2]])
+    assert upper == 1
+
+
+@pytest.mark.parametrize("zero", [0, 0.0, np.array(0), np.array(0, np.uint8), np.zeros(3)])
+@pytest.mark.parametrize("order", [1, 2, 3])
+def test_to_the_power_zero_has_no_slope_anywhere(zero, order):
+    np.testing.assert_array_equal(gradient(power(zero), [0.0, -2.0, 3.0], order), [0, 0, 0])
+
+
+# fmt: off
+POWERS = [
+    (1, 1, [1, 1, 1]),    (1.0, 2, [0, 0, 0]),   (np.ones(3), 1, [1, 1, 1]), (np.ones(3), 2, [0, 0, 0]),
+    (2, 1, [0, -4, 6]),   (2.0, 2, [2, 2, 2]),   (2, 3, [0, 0, 0]),          (np.full(3, 2), 2, [2, 2, 2]),
+    (3, 1, [0, 12, 27]),  (3, 2, [0, -12, 18]),  (3, 3, [6, 6, 6]),          (np.full(3, 3), 3, [6, 6, 6]),
+    (3, 4, [0, 0, 0]),    (0.5, 1, [INF, NAN, 0.5 / np.sqrt(3)]),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("exponent", "order", "expected"), POWERS)
+def test_powers_are_right_at_zero_and_at_negative_numbers(exponent, order, expected):
+    np.testing.assert_allclose(gradient(power(exponent), [0.0, -2.0, 3.0], order), expected, rtol=1e-15)
+
+
+def test_powers_of_zero_have_gradient_zero_by_a_positive_exponent():
+    np.testing.assert_array_equal(gradient(lambda y: 0.0**y, [0.5, 1.0, 2.0]), [0, 0, 0])
+    np.testing.assert_array_equal(gradient(lambda y: np.zeros(3) ** y, [0.5, 1.0, 2.0], order=2), [0, 0, 0])
+    assert gradient(lambda y: 0.0**y, [0.0]) == -INF  # 0**0 is 1 and falls to 0 at once
+
+
+def test_negative_bases_have_no_gradient_by_the_exponent():
+    assert np.isnan(gradient(lambda y: (-2.0) ** y, [2.0]))
+
+
+def test_mixed_derivatives_of_a_power_at_zero_are_right_or_not_finite():
+    def mixed(y: float) -> float:
+        x, y = Tensor([0.0], requires_grad=True), Tensor([y], requires_grad=True)
+        with np.errstate(all="ignore"):
+            (x**y).sum().backward(create_graph=True)
+            slope, y.grad = y.grad, None
+            slope.sum().backward()
+        return y.grad.item(), x.grad.item()
+
+    assert mixed(2.0) == (0, 0)
+    assert mixed(1.0)[1] == -INF
+
+
+def test_float_power_computes_in_double_precision():
+    x = Tensor(np.array([3.0], np.float32), requires_grad=True)
+    y = np.float_power(x, 60.0)
+    y.backward(np.array([1e-28]))
+    assert (y.dtype, x.grad.dtype) == (np.float64, np.float32)
+    np.testing.assert_allclose(x.grad.data, 60 * 3.0**59 * 1e-28, rtol=1e-6)
+
+
+# fmt: off
+SCALED = [
+    (np.divide,   (3, 4), lambda s: (1 / 4 / s, -3 / 16 / s)),
+    (np.arctan2,  (3, 4), lambda s: (4 / 25 / s, -3 / 25 / s)),
+    (np.hypot,    (3, 4), lambda s: (3 / 5, 4 / 5)),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize("scale", [1e200, 1e-200])
+@pytest.mark.parametrize(("f", "args", "expected"), SCALED)
+def test_gradients_neither_overflow_nor_underflow_where_the_truth_does_not(f, args, expected, scale):
+    found = gradients(f, *[np.array(x * scale) for x in args])
+    np.testing.assert_allclose(found, expected(scale), rtol=1e-14)
+
+
+# fmt: off
+EXTREMES = [
+    (np.arcsinh,    [1e200, -1e200, 1e-200],   [1e-200, 1e-200, 1]),
+    (np.arccosh,    [1e200],                   [1e-200]),
+    (np.arctan,     [1e120, 1e-200],           [1e-240, 1]),
+    (np.tanh,       [400.0, -1e300, INF],      [0, 0, 0]),
+    (np.cbrt,       [1e300, 1e-300],           [1e-200 / 3, 1e200 / 3]),
+    (np.cosh,       [700.0],                   [np.sinh(700.0)]),
+    (np.expm1,      [-50.0],                   [np.exp(-50.0)]),
+    (np.reciprocal, [1e150, 1e-150],           [-1e-300, -1e300]),
+    (np.absolute,   [1e300, -1e-300],          [1, -1]),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("f", "x", "expected"), EXTREMES)
+def test_extreme_arguments_have_the_gradient_of_the_formula(f, x, expected):
+    np.testing.assert_allclose(gradient(f, x), expected, rtol=1e-13)
+
+
+@pytest.mark.parametrize("f", [np.logaddexp, np.logaddexp2])
+def test_logaddexp_keeps_its_digits_at_large_arguments_and_is_flat_at_minus_infinity(f):
+    x, y = gradients(f, [1e16, 1e300, -INF, -INF, 5.0], [1e16, 0.0, -INF, 0.0, -INF])
+    np.testing.assert_array_equal(x, [0.5, 1, 0, 0, 1])
+    np.testing.assert_array_equal(y, [0.5, 0, 0, 1, 0])
+
+
+def test_second_derivatives_at_zero():
+    assert gradient(np.sinc, [0.0], order=2) == pytest.approx(-(np.pi**2) / 3)
+    for f in (np.absolute, np.fabs, lambda x: np.hypot(x, 0.0)):
+        assert gradient(f, [0.0], order=2) == 0
+    assert gradient(np.square, [0.0], order=2) == 2
+
+
+# fmt: off
+HIDDEN = [
+    (lambda x: np.where(x > 0, np.log(x), 0),            [0.0, -1.0]),
+    (lambda x: np.where(x > 0, np.sqrt(x), 0),           [0.0, -1.0]),
+    (lambda x: np.where(x > 0, x**1.5, 0),               [0.0, -1.0]),
+    (lambda x: np.where(x > 0, 1 / x, x * 0),            [0.0]),
+    (lambda x: np.where(x > 0, np.exp(np.sqrt(x)), 0),   [0.0, -1.0]),
+    (lambda x: np.where(x > 0, np.arccosh(1 + x), 0),    [0.0, -1.0, -3.0]),
+    (lambda x: np.where(x > 0, np.log(x[:, None]).sum(-1), 0), [0.0, -1.0]),
+    (lambda x: np.maximum(np.log(x), -1),                [0.0]),
+    (lambda x: np.clip(np.log(x), -1, 1),                [0.0]),
+    (lambda x: np.sqrt(np.clip(x, 0, 1)),                [-1.0]),
+    (lambda x: np.sqrt(np.maximum(x, 0)),                [-1.0]),
+    (lambda x: np.nan_to_num(np.log(x)),                 [0.0, -1.0]),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize(("f", "unselected"), HIDDEN)
+def test_what_nothing_selected_has_gradient_zero_whatever_its_derivative(f, unselected, order):
+    found = gradient(f, [*unselected, 0.75], order)
+    np.testing.assert_array_equal(found[:-1], np.zeros(len(unselected)))
+    np.testing.assert_allclose(found[-1:], gradient(f, [0.75], order), rtol=1e-15)
+    assert np.isfinite(found[-1])
+
+
+def test_a_zero_that_was_merely_computed_stays_loud():
+    assert np.isnan(gradient(lambda x: np.sqrt(x) ** 2, [0.0]))
+    assert np.isnan(gradient(lambda x: 0 * np.log(x) + np.sqrt(x) * 0, [0.0]))
+
+
+def test_a_selected_infinity_stays():
+    np.testing.assert_array_equal(gradient(lambda x: np.where(x >= 0, np.sqrt(x), 0), [0.0, -1.0]), [INF, 0])
+
+
+def test_gradients_of_where_reach_both_branches_and_undo_broadcasting():
+    x, y = gradients(lambda x, y: np.where([[True], [False]], x, y), [1.0, 2.0], 3.0)
+    np.testing.assert_array_equal(x, [1, 1])
+    assert y == 2
+
+
+def test_gradients_of_half_precision_are_half_precision():
+    x = np.array([0.25, 0.5, 0.75], np.float16)
+    with np.errstate(all="ignore"):
+        for f in (np.sin, np.tanh, np.log2, np.exp2, np.arctan, np.arcsinh, np.sqrt, power(2), power(3.0), np.sinc):
+            tensor = Tensor(x, requires_grad=True)
+            out = f(tensor)
+            out.sum().backward()
+            assert (out.dtype, tensor.grad.dtype) == (np.float16, np.float16)
+            np.testing.assert_allclose(tensor.grad.data, gradient(f, x.astype(float)), rtol=4e-3)
+    np.testing.assert_allclose(gradient(np.arctan, np.array([300], np.float16)), 1 / 300**2, rtol=1e-2)
+
+
+# fmt: off
+HOLOMORPHIC = [
+    np.exp, np.log, np.sin, np.tan, np.arctan, np.arcsin, np.arcsinh, np.arccosh, np.sinh, np.tanh, np.sqrt, np.square,
+    np.reciprocal, power(3), power(1.5 - 0.5j),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize("f", HOLOMORPHIC, ids=repr)
+def test_holomorphic_functions_have_their_complex_derivative_as_gradient(f):
+    z, h = np.array([0.4 + 0.3j, 1.5 - 0.7j]), 1e-6
+    found = Tensor(z, requires_grad=True)
+    out = f(found)
+    out.backward(np.ones(2, complex))
+    np.testing.assert_allclose(found.grad.data, (f(z + h) - f(z - h)) / (2 * h), rtol=1e-8)
+
+
+def test_a_real_loss_of_a_complex_number_changes_by_the_real_part_of_gradient_times_change():
+    z, h = np.array([0.4 + 0.3j, 0.0]), 1e-7
+    for f in (np.abs, np.real, np.imag, np.angle, lambda z: np.real(np.conjugate(z) * z)):
+        g = gradient(f, z[:1])[0]
+        for step in (1, 1j):
+            assert (f(z[0] + h * step) - f(z[0])) / h == pytest.approx((g * step).real, abs=1e-6)
+    assert gradient(np.abs, z[1:]) == 0
+
+
+def test_real_arguments_of_complex_functions_have_real_gradients():
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    np.real(np.exp(1j * x)).sum().backward()
+    assert x.grad.dtype == np.float64
+    np.testing.assert_allclose(x.grad.data, -np.sin([1.0, 2.0]))
+
+
+def test_astype_casts_the_gradient_back_and_gives_plain_integers():
+    x = Tensor(np.array([1.5, 2.5], np.float32), requires_grad=True)
+    y = np.astype(x, np.float64)
+    y.sum().backward()
+    assert (y.dtype, x.grad.dtype) == (np.float64, np.float32)
+    assert type(np.astype(x, np.int64)) is np.ndarray
+
+
+def test_full_like_passes_gradient_to_the_value_it_is_filled_with():
+    assert gradient(lambda x: np.full_like(x, x[0]), [2.0, 3.0]).tolist() == [2, 0]
+    assert type(np.full_like(Tensor([1.0], requires_grad=True), 2.0)) is np.ndarray
+
+
+# fmt: off
+WITHOUT_DERIVATIVE = [
+    lambda x: x > 1, lambda x: np.less(x, 2), np.sign, np.floor, np.ceil, np.rint, np.trunc, np.round, np.fix,
+    np.isnan, np.signbit, np.argsort, np.zeros_like, np.ones_like, lambda x: x // 2, lambda x: np.heaviside(x, 0.5),
+    lambda x: np.isclose(x, 1), lambda x: np.logical_and(x, 1), lambda x: np.modf(x)[1], lambda x: np.frexp(x)[1],
+]
+# fmt: on
+
+
+@pytest.mark.parametrize("f", WITHOUT_DERIVATIVE)
+def test_functions_without_a_derivative_give_plain_arrays(f):
+    x = np.array([0.5, 1.5])
+    found = f(Tensor(x, requires_grad=True))
+    assert type(found) is np.ndarray
+    np.testing.assert_array_equal(found, f(x), strict=True)
