@@ -94,7 +94,7 @@ def compile_recorder(
     exec(compile(source, f"<recorder of {primitive.name}>", "exec"), scope)
     record = scope["record"]
     record.__name__ = record.__qualname__ = primitive.name
-    record.__doc__ = primitive.function.__doc__
+    record.__doc__ = f"``{primitive.name}``, recorded."
     return record
 
 

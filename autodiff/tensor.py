@@ -56,7 +56,8 @@ def _method(function: Callable) -> Callable:
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Any:
         return dispatch[function](self, *args, **kwargs)
 
-    method.__name__, method.__doc__ = function.__name__, function.__doc__
+    method.__name__ = function.__name__
+    method.__doc__ = f"NumPy's ``{function.__name__}`` of this tensor."
     return method
 
 

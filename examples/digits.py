@@ -14,7 +14,7 @@ import argparse
 import gzip
 import os
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -209,13 +209,13 @@ def save(model: nn.Module, path: Path) -> None:
     os.replace(temporary, path)
 
 
-def positive(kind: type) -> object:
-    """An argument parser's type for numbers above 0."""
+def number(kind: type, least: float, most: float = float("inf")) -> Callable[[str], float]:
+    """An argument parser's type for numbers of a kind within bounds."""
 
     def parse(text: str) -> float:
         value = kind(text)
-        if not 0 < value < float("inf"):
-            raise argparse.ArgumentTypeError(f"expected a number above 0, not {text}")
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"expected a number from {least} to {most}, not {text}")
         return value
 
     return parse
@@ -226,11 +226,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Train a classifier on handwritten digits.")
     parser.add_argument("--data", type=Path, metavar="FOLDER", help="MNIST's four IDX files; else scikit-learn's digits")
     parser.add_argument("--output", type=Path, metavar="FOLDER", default=Path("digits-output"), help="what to write to")
-    parser.add_argument("--epochs", type=positive(int), help="default: 30, or 10 on MNIST")
-    parser.add_argument("--batch-size", type=positive(int), help="default: 32, or 100 on MNIST")
-    parser.add_argument("--lr", type=positive(float), default=2e-3, help="the first learning rate; default: 0.002")
-    parser.add_argument("--hidden", type=positive(int), nargs="*", default=[256, 128], help="default: 256 128")
-    parser.add_argument("--seed", type=int, default=0, help="of the split, the initial values, the order and the noise")
+    parser.add_argument("--epochs", type=number(int, 1), help="default: 30, or 10 on MNIST")
+    parser.add_argument("--batch-size", type=number(int, 1), help="default: 32, or 100 on MNIST")
+    parser.add_argument("--lr", type=number(float, 0, 1), default=2e-3, help="the first learning rate; default: 0.002")
+    parser.add_argument("--hidden", type=number(int, 1), nargs="*", default=[256, 128], help="default: 256 128")
+    parser.add_argument("--seed", type=number(int, 0, 2**32 - 1), default=0, help="of everything random; default: 0")
     options = parser.parse_args(arguments)
     try:
         training, test = mnist(options.data) if options.data else bundled_digits(options.seed)

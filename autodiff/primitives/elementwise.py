@@ -119,7 +119,7 @@ defvjp(np.divide,      x=lambda g, y: g / y,                   y=lambda g, y, ou
 defvjp(np.remainder,   x=lambda g: g,                          y=lambda g, x, y: -g * np.floor_divide(x, y))
 defvjp(np.fmod,        x=lambda g: g,                          y=lambda g, x, y, out: -g * np.rint((x - out) / y))
 defvjp(np.power,       x=power_base_vjp,                       y=lambda g, x, y: g * power_log(x, y, 1))
-power_log = defvjp(_power_log, kind="elementwise", broadcasts=True,
+power_log: Any = defvjp(_power_log, kind="elementwise", broadcasts=True,
                        x=power_log_base_vjp,                   y=lambda g, x, y, n: g * power_log(x, y, n + 1))
 defvjp(np.positive,    x=lambda g: g)
 defvjp(np.negative,    x=lambda g: -g)
@@ -130,7 +130,7 @@ defvjp(np.cbrt,        x=lambda g, out: g / (3 * out) / out)
 defvjp(np.absolute,    x=absolute_vjp)
 defvjp(np.fabs,        x=lambda g, x: g * np.sign(x))
 defvjp(np.copysign,    x=lambda g, x, out: g * np.sign(x) * np.sign(out),  y=lambda g: nothing(g))
-defvjp(np.ldexp,       x=lambda g, y: np.ldexp(g, y))
+defvjp(np.ldexp,       x=lambda g, y: np.ldexp(g, y),          constants=("y",))
 defvjp(np.hypot,       x=hypot_vjp,                            y=lambda g, y, out: hypot_vjp(g, y, out))
 
 # Exponentials and logarithms

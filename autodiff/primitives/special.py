@@ -60,8 +60,8 @@ defvjp(special.betaln,    x=lambda g, x, y: g * (digamma(x) - digamma(x + y)),
                           y=lambda g, x, y: g * (digamma(y) - digamma(x + y)))
 defvjp(np.sinc,           kind="elementwise", x=lambda g, x: -g * (np.pi * spherical_jn(1, np.pi * x)))
 
-polygamma = defvjp(special.polygamma,       kind="elementwise", x=lambda g, n, x: g * polygamma(n + 1, x))
-spherical_jn = defvjp(special.spherical_jn, kind="elementwise", forward=_spherical_jn, z=spherical_jn_vjp)
+polygamma: Any = defvjp(special.polygamma,       kind="elementwise", x=lambda g, n, x: g * polygamma(n + 1, x))
+spherical_jn: Any = defvjp(special.spherical_jn, kind="elementwise", forward=_spherical_jn, z=spherical_jn_vjp)
 # fmt: on
 
 

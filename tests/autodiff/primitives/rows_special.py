@@ -12,12 +12,7 @@ from scipy import special
 from autodiff.primitives.special import log_softmax, logsumexp, polygamma, softmax, spherical_jn
 from autodiff.testing.strategies import arrays, axes, broadcastable_shapes, lattice, shapes
 
-
-@st.composite
-def calls(draw: Any, function: Callable, *domains: st.SearchStrategy) -> tuple[Callable, list[np.ndarray]]:
-    """The function, and arrays of shapes that broadcast together with values from these domains."""
-    where = draw(broadcastable_shapes(len(domains))) if len(domains) > 1 else [draw(shapes())]
-    return function, [draw(arrays(shape, values)) for shape, values in zip(where, domains, strict=True)]
+from .rows_elementwise import calls
 
 
 @st.composite

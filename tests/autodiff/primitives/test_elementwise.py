@@ -10,25 +10,9 @@ import pytest
 
 from autodiff import Tensor
 
+from .derivatives import gradient, gradients
+
 NAN, INF = np.nan, np.inf
-
-
-def gradients(f: Callable, *args: Any, order: int = 1) -> list[np.ndarray]:
-    """The gradient of the sum of ``f``, or (order 2) of the sum of that, with respect to each argument."""
-    tensors = [Tensor(np.asarray(x), requires_grad=True) for x in args]
-    with np.errstate(all="ignore"):
-        total = f(*tensors).sum()
-        for _ in range(order - 1):
-            total.backward(create_graph=True)
-            total = sum((t.grad.sum() for t in tensors), start=0 * tensors[0].sum())  # tracked if constant, too
-            for t in tensors:
-                t.grad = None
-        total.backward()
-    return [t.grad.data for t in tensors]
-
-
-def gradient(f: Callable, x: Any, order: int = 1) -> np.ndarray:
-    return gradients(f, x, order=order)[0]
 
 
 def power(y: Any) -> Callable:
@@ -125,7 +109,7 @@ def test_negative_bases_have_no_gradient_by_the_exponent():
 
 
 def test_mixed_derivatives_of_a_power_at_zero_are_right_or_not_finite():
-    def mixed(y: float) -> float:
+    def mixed(y: float) -> tuple[float, float]:
         x, y = Tensor([0.0], requires_grad=True), Tensor([y], requires_grad=True)
         with np.errstate(all="ignore"):
             (x**y).sum().backward(create_graph=True)
