@@ -69,9 +69,7 @@ class Watch:
         """A backward pass starts from a value."""
         if not _finite(value):
             source = self.first_in_forward or "an input of the program"
-            raise RuntimeError(
-                f"detect_anomaly: backward() of a non-finite value; the first came from {source}"
-            )
+            raise RuntimeError(f"detect_anomaly: backward() of a non-finite value; the first came from {source}")
 
     def visited(self, node: Node, g: Any, pairs: Any) -> None:
         """A node's rule has run, on the cotangent ``g``."""

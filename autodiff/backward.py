@@ -124,13 +124,14 @@ def pull(
     recording.set(current.get() if create_graph else None)
     try:
         with np.errstate(all="ignore"):
-            return propagate(
+            found = propagate(
                 cotangents,
                 floor=floor,
                 retain_graph=retain_graph or create_graph,
                 create_graph=create_graph,
                 wanted=wanted,
             )
+        return {leaf: wrap(g, None) for leaf, g in found.items()} if create_graph else found
     finally:
         recording.set(mode)
 

@@ -92,9 +92,7 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple, kwargs: dict) -> Any
         if set(kwargs) == {"dtype"}:
             dtype = np.dtype(kwargs["dtype"])
             return dispatch[ufunc](*(dispatch[np.astype](wrap(value, None), dtype) for value in inputs))
-    raise TypeError(
-        f"numpy.{ufunc.__name__}: {what} cannot be differentiated; leave it out, or pass t.detach()"
-    )
+    raise TypeError(f"numpy.{ufunc.__name__}: {what} cannot be differentiated; leave it out, or pass t.detach()")
 
 
 def recording_function(described: Primitive) -> Callable:

@@ -50,7 +50,6 @@ def implements(*functions: Callable) -> Callable[[Callable], Callable]:
     return declare
 
 
-
 @dataclass(frozen=True)
 class Rule:
     """A VJP rule and the names of what it needs besides the cotangent."""

@@ -86,7 +86,9 @@ def compile_recorder(
         operator: whether to return NotImplemented for an operand of a foreign type, as Python's operators do.
     """
     source = recorder_source(primitive, depth=depth, reflected=reflected, operator=operator)
-    scope = dict(namespace, forward=primitive.forward, operand=operand, foreign=foreign, primitive=primitive)
+    scope = dict(
+        namespace, forward=primitive.forward, operand=operand, foreign=foreign, untracked=untracked, primitive=primitive
+    )
     scope.update(record_outputs=record_outputs)
     for i, tracked in enumerate(_choices(primitive)):
         scope[f"pullback_{i}"] = primitive.pullback(tracked)
@@ -107,9 +109,7 @@ def _choices(primitive: Primitive) -> list[tuple[bool, ...]]:
     return []
 
 
-def recorder_source(
-    primitive: Primitive, *, depth: int = 1, reflected: bool = False, operator: bool = False
-) -> str:
+def recorder_source(primitive: Primitive, *, depth: int = 1, reflected: bool = False, operator: bool = False) -> str:
     """The source code of a recorder; the parameters as for ``compile_recorder``."""
     arguments, listed = primitive.arguments, primitive.listed
     nodes = [f"{a}_node" for a in arguments]
@@ -136,8 +136,14 @@ def recorder_source(
                 lines += ["                return NotImplemented"]
             else:
                 lines.append(f"            {a} = operand({a}, {primitive.name!r})")
-    for constant in primitive.constants:
-        lines += [f"    if type({constant}) in tensors:", f"        {constant} = {constant}._data"]
+    for p in primitive.parameters:
+        if p.name in primitive.constants:
+            lines += [f"    if type({p.name}) in tensors:", f"        {p.name} = {p.name}._data"]
+        elif p.name not in arguments and p.default is p.empty:
+            lines += [
+                f"    if type({p.name}) in tensors:",
+                f"        {p.name} = untracked({p.name}, {p.name!r}, {primitive.name!r})",
+            ]
     outputs = ", ".join(("out", *primitive.residuals))
     passed = ", ".join(p.name if p.kind != p.KEYWORD_ONLY else f"{p.name}={p.name}" for p in primitive.parameters)
     lines.append(f"    {outputs} = forward({passed})")
@@ -256,6 +262,13 @@ def foreign(value: Any) -> Any:
     if hasattr(type(value), "__array__") and not hasattr(type(value), "__array_priority__"):
         return np.asarray(value)
     return NotImplemented
+
+
+def untracked(tensor: Any, argument: str, name: str) -> Any:
+    """The array of a tensor that is given for an argument without a rule."""
+    if tensor._node is not None:
+        raise TypeError(f"{name} has no gradient with respect to {argument}; pass {argument}.detach()")
+    return tensor._data
 
 
 def record(pullback: Any, parents: tuple, saved: tuple, out: Any, depth: int = 2) -> Any:

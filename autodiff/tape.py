@@ -83,9 +83,9 @@ class Tape:
     As a context manager it becomes the current tape of this context: ``with Tape() as tape:`` lists what is recorded
     inside. Their nodes are on the tape outside too.
 
-    A node names its tape; the tape finds its live nodes only when somebody looks, among the objects that Python's
-    garbage collector tracks. So being held weakly costs a recorded call nothing, where a weak reference per node costs
-    a fifth of its time. (Nodes that ``gc.freeze`` has moved out of the collector's sight are not listed.)
+    A node names its tape; the tape finds its live nodes only when somebody looks, as the instances of ``Node`` among
+    the objects that Python's garbage collector tracks. So being held weakly costs a recorded call nothing, where a
+    weak reference per node costs a fifth of its time. (``gc.freeze`` moves nodes out of the collector's sight.)
     """
 
     __slots__ = ("outer", "watch", "_entered")
@@ -96,7 +96,7 @@ class Tape:
         self._entered: list[tuple[Tape, Tape | None]] = []
 
     def __iter__(self) -> Iterator[Node]:
-        nodes = [node for node in gc.get_objects() if type(node) is Node and self._holds(node)]
+        nodes = [node for node in gc.get_referrers(Node) if type(node) is Node and self._holds(node)]
         return iter(sorted(nodes, key=lambda node: node.position))
 
     def __len__(self) -> int:
@@ -149,6 +149,7 @@ def _nbytes(saved: Any) -> int:
     if isinstance(saved, (list, tuple)):
         return sum(map(_nbytes, saved))
     return getattr(saved, "nbytes", 0)
+
 
 _global_tape = Tape()
 current: ContextVar[Tape] = ContextVar("current", default=_global_tape)

@@ -224,7 +224,9 @@ def number(kind: type, least: float, most: float = float("inf")) -> Callable[[st
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train as the command line says."""
     parser = argparse.ArgumentParser(description="Train a classifier on handwritten digits.")
-    parser.add_argument("--data", type=Path, metavar="FOLDER", help="MNIST's four IDX files; else scikit-learn's digits")
+    parser.add_argument(
+        "--data", type=Path, metavar="FOLDER", help="MNIST's four IDX files; else scikit-learn's digits"
+    )
     parser.add_argument("--output", type=Path, metavar="FOLDER", default=Path("digits-output"), help="what to write to")
     parser.add_argument("--epochs", type=number(int, 1), help="default: 30, or 10 on MNIST")
     parser.add_argument("--batch-size", type=number(int, 1), help="default: 32, or 100 on MNIST")

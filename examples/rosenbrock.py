@@ -22,7 +22,7 @@ def rosenbrock(x: np.ndarray) -> np.ndarray:
 
 def main() -> None:
     """Minimise with the tape's gradient, and without."""
-    start = np.tile([-1.2, 1.0], 5)
+    start = np.zeros(10)
     taped = scipy.optimize.minimize(value_and_grad(rosenbrock), start, jac=True, method="BFGS")
     differences = scipy.optimize.minimize(rosenbrock, start, method="BFGS")
     for name, result in (("the tape's gradient", taped), ("finite differences", differences)):

@@ -103,7 +103,9 @@ class Derived:
         self.joint, self.rules = joint, rules or dict.fromkeys(names, joint)
         options: dict[str, Any] = {"joint": joint, "joint_arguments": names} if joint else rules
         function = self.forward
-        defvjp(function, kind=self.kind, broadcasts=False, residuals=self.residuals, constants=self.constants, **options)
+        defvjp(
+            function, kind=self.kind, broadcasts=False, residuals=self.residuals, constants=self.constants, **options
+        )
         self._record = compile_recorder(REGISTRY[function], depth=2)
         return joint
 

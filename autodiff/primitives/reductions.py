@@ -18,7 +18,9 @@ NO_VALUE = np._NoValue  # type: ignore[attr-defined]  # NumPy's mark for "not gi
 # The signatures are those of numpy.sum and its kin, and of ndarray's methods, without out=.
 
 
-def _sum(a: Any, axis: Axes = None, dtype: Any = None, keepdims: Any = False, initial: Any = 0, where: Any = True) -> Any:
+def _sum(
+    a: Any, axis: Axes = None, dtype: Any = None, keepdims: Any = False, initial: Any = 0, where: Any = True
+) -> Any:
     return add_reduce(a, axis, dtype, None, keepdims, initial, where)
 
 
@@ -174,9 +176,7 @@ def _ptp(a: Any, axis: Axes = None, keepdims: bool = False) -> Any:
 
 
 @implements(np.average)
-def _average(
-    a: Any, axis: Axes = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False
-) -> Any:
+def _average(a: Any, axis: Axes = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False) -> Any:
     if weights is None:
         mean = np.mean(a, axis, keepdims=keepdims)
         total = np.full(mean.shape, count_along(np.shape(a), axis), mean.dtype)
@@ -207,5 +207,3 @@ def _nanprod(a: Any, axis: Axes = None, dtype: Any = None, keepdims: bool = Fals
 @implements(np.nanmean)
 def _nanmean(a: Any, axis: Axes = None, dtype: Any = None, keepdims: bool = False) -> Any:
     return np.mean(a, axis, dtype, keepdims=keepdims, where=~np.isnan(a))
-
-

@@ -16,9 +16,7 @@ Shape = tuple[int, ...]
 STRESS = (0.0, 1.0, -1.0, 30.0, -30.0)
 
 
-def lattice(
-    minimum: float | None = None, maximum: float | None = None, nonzero: bool = False
-) -> SearchStrategy[float]:
+def lattice(minimum: float | None = None, maximum: float | None = None, nonzero: bool = False) -> SearchStrategy[float]:
     """Multiples of 1/64, mostly within [-4, 4], and the stress points 0, 1, -1, 30, -30; within the bounds given."""
     low = -4.0 if minimum is None else minimum
     high = max(low, 0.0) + 4.0 if maximum is None else maximum

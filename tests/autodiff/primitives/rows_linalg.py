@@ -57,7 +57,14 @@ def contractions(draw):
 def rearrangements(draw):
     subscripts, shape = draw(
         st.sampled_from(
-            [("ij->ji", (2, 3)), ("ij->", (2, 3)), ("ii", (3, 3)), ("ii->i", (3, 3)), ("...i->i...", (2, 3)), ("ij->i", (0, 3))]
+            [
+                ("ij->ji", (2, 3)),
+                ("ij->", (2, 3)),
+                ("ii", (3, 3)),
+                ("ii->i", (3, 3)),
+                ("...i->i...", (2, 3)),
+                ("ij->i", (0, 3)),
+            ]
         )
     )
     return (lambda x: np.einsum(subscripts, x)), [draw(arrays(shape))]
@@ -72,7 +79,9 @@ def sparse_products(draw):
 ROWS = {
     np.matmul: products(),
     np.linalg.matmul: products(np.linalg.matmul).filter(lambda call: min(x.ndim for x in call[1]) > 1),
-    np.dot: fixed(np.dot, ((), (2,)), ((3,), (3,)), ((2, 3), (3,)), ((2, 3), (3, 2)), ((2, 3), (2, 3, 2)), ((3,), (2, 3, 1))),
+    np.dot: fixed(
+        np.dot, ((), (2,)), ((3,), (3,)), ((2, 3), (3,)), ((2, 3), (3, 2)), ((2, 3), (2, 3, 2)), ((3,), (2, 3, 1))
+    ),
     np.inner: fixed(np.inner, ((), (2,)), ((3,), (3,)), ((2, 3), (4, 3)), ((2, 3), (3,))),
     np.vdot: fixed(np.vdot, ((2, 3), (2, 3)), ((3,), (3,))),
     np.outer: fixed(np.outer, ((2,), (3,)), ((2, 2), (3,)), ((0,), (3,))),
@@ -88,8 +97,12 @@ ROWS = {
     np.vecmat: fixed(np.vecmat, ((3,), (3, 2)), ((2, 3), (3, 2))),
     np.vecdot: fixed(np.vecdot, ((3,), (3,)), ((2, 3), (3,))),
     np.linalg.vecdot: fixed(lambda a, b: np.linalg.vecdot(a, b, axis=0), ((3, 2), (3, 2))),
-    np.linalg.multi_dot: fixed(lambda *xs: np.linalg.multi_dot(list(xs)), ((2, 3), (3, 1), (1, 2)), ((3,), (3, 2), (2,))),
-    np.linalg.matrix_power: st.integers(1, 4).flatmap(lambda n: fixed(lambda a: np.linalg.matrix_power(a, n), ((2, 2),))),
+    np.linalg.multi_dot: fixed(
+        lambda *xs: np.linalg.multi_dot(list(xs)), ((2, 3), (3, 1), (1, 2)), ((3,), (3, 2), (2,))
+    ),
+    np.linalg.matrix_power: st.integers(1, 4).flatmap(
+        lambda n: fixed(lambda a: np.linalg.matrix_power(a, n), ((2, 2),))
+    ),
     np.einsum: st.one_of(contractions(), rearrangements()),
     linalg.einsum_of_several: contractions(),
     linalg.einsum_of_one: rearrangements(),

@@ -70,7 +70,9 @@ def flips(draw, x):
 def rolls(draw, x):
     shift = draw(st.integers(-5, 5))
     axis = draw(st.sampled_from([None, *range(-x.ndim, x.ndim)]))
-    return lambda x: np.roll(x, (shift, shift + 1) if axis is not None else shift, (axis, axis) if axis is not None else None)
+    return lambda x: np.roll(
+        x, (shift, shift + 1) if axis is not None else shift, (axis, axis) if axis is not None else None
+    )
 
 
 def repeats(draw, x):
