@@ -27,7 +27,7 @@ first use. That of ``np.multiply`` reads (``print(recorder_source(REGISTRY[np.mu
         elif x_node is None:
             node.pullback, node.parents, node.saved = pullback_1, (y_node,), (x,)
         else:
-            node.pullback, node.parents, node.saved = pullback_2, (x_node, y_node), (y, x)
+            node.pullback, node.parents, node.saved = pullback_2, (x_node, y_node,), (y, x,)
         node.position = next_position()
         node.shape = out.shape
         node.dtype = out.dtype

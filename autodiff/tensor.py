@@ -397,7 +397,8 @@ class Tensor:
             self._node is not None or isinstance(other, Tensor) and other._node is not None
         )
         if not tracked:
-            self._data = function(self._data, unwrap(other), out=self.writable())
+            target = self.writable()
+            self._data = function(self._data, unwrap(other), out=target)
             return self
         self._refuse_leaf("x += y")
         result = dispatch[function](self, other)

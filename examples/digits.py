@@ -30,7 +30,7 @@ import optim
 from autodiff import no_grad
 
 NOISE = 0.1
-"""Standard deviation of the noise on training images, whose pixels are in [0, 1]; it keeps the model from overfitting."""
+"""Standard deviation of the noise on training images, with pixels in [0, 1]; it keeps the model from overfitting."""
 
 
 class DataError(Exception):

@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import types
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -63,7 +64,7 @@ def test_readme_code_prints_what_the_readme_shows(tmp_path: Path, code: str, exp
 def test_readme_has_no_block_that_is_not_checked() -> None:
     assert {language for language, _ in BLOCKS} <= {"sh", "python", "text"}
     assert len(BLOCKS) == README.count("\n```") / 2
-    for (before, _), (language, _) in zip(BLOCKS, BLOCKS[1:], strict=False):
+    for (before, _), (language, _) in pairwise(BLOCKS):
         assert language != "text" or before in ("python", "sh")
 
 
@@ -92,17 +93,9 @@ def test_readme_convention_holds(expression: str, point: str, gradient: str, _: 
 
 @pytest.mark.parametrize("code, error, _", table("You write"))
 def test_readme_error_is_raised(code: str, error: str, _: str) -> None:
-    x = autodiff.Tensor([1.0, 2.0], requires_grad=True)
-    y = np.exp(x)
-    namespace = {
-        "np": np,
-        "nn": nn,
-        "Tensor": autodiff.Tensor,
-        "grad": autodiff.grad,
-        "x": x,
-        "y": y,
-        "math": __import__("math"),
-    }
+    setting = re.search(r"With `(x = .*)` and\n`(y = .*)`:", README)
+    namespace = {"math": math, "np": np, "nn": nn, "Tensor": autodiff.Tensor, "grad": autodiff.grad}
+    exec(f"{setting[1]}; {setting[2]}", namespace)
     with pytest.raises(Exception) as raised:
         exec(code, namespace)
     assert error in {kind.__name__ for kind in raised.type.__mro__}
@@ -147,7 +140,9 @@ def test_public_classes_have_documented_public_methods(module: types.ModuleType)
         if isinstance(value, type):
             for attribute, method in vars(value).items():
                 if inspect.isfunction(method) and not attribute.startswith("_") and attribute != "forward":
-                    assert inspect.getdoc(getattr(value, attribute)), f"{module.__name__}.{name}.{attribute} has no docstring"
+                    assert inspect.getdoc(getattr(value, attribute)), (
+                        f"{module.__name__}.{name}.{attribute} has no docstring"
+                    )
 
 
 def texts() -> list[Path]:

@@ -1,6 +1,4 @@
-"""Testing gradients: ``check_grads`` needs NumPy and SciPy alone, ``autodiff.testing.strategies`` also Hypothesis."""
+"""Tests of gradients: finite differences with an error estimate, and checks against them.
 
-from .check import GradientReport, check_grads
-from .finite_difference import finite_difference
-
-__all__ = ["GradientReport", "check_grads", "finite_difference"]
+``autodiff.testing.strategies`` generates arrays, layouts and indices for Hypothesis; import it by its name.
+"""

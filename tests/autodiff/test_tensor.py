@@ -1,0 +1,339 @@
+"""The Tensor: what it refuses, what it never changes, and where it behaves as an array."""
+
+import copy
+import math
+import pickle
+
+import numpy as np
+import pytest
+import scipy.sparse
+from hypothesis import given
+from hypothesis import strategies as st
+
+import autodiff
+from autodiff import Tensor, no_grad
+
+
+def leaf(value):
+    return Tensor(value, requires_grad=True)
+
+
+# What would lose a gradient
+
+
+@pytest.mark.parametrize(
+    "lose",
+    [
+        np.asarray,
+        lambda t: np.array([t, t]),
+        float,
+        int,
+        bool,
+        complex,
+        math.exp,
+        lambda t: t.numpy(),
+        lambda t: t.tolist(),
+        lambda t: np.zeros(1).__setitem__(0, t),
+        lambda t: np.zeros(1).dot(t),
+        lambda t: np.add(np.ones(1), 1.0, out=t),
+        lambda t: np.add(t, 1.0, out=np.ones(1)),
+        lambda t: np.sum(t, out=np.ones(1)),
+        lambda t: np.linalg.inv(t),
+        lambda t: np.add.outer(t, t),
+        lambda t: np.add(t, t, where=np.array([True])),
+        lambda t: np.fft.fft(t),
+    ],
+)
+def test_what_would_lose_the_gradient_of_a_tracked_tensor_raises(lose):
+    with pytest.raises((TypeError, ValueError)):  # NumPy turns the refusal during an assignment into a ValueError
+        lose(leaf([1.0]))
+
+
+@pytest.mark.parametrize(
+    ("lose", "way_out"),
+    [(np.asarray, "detach"), (lambda t: np.linalg.inv(t), "defvjp"), (lambda t: np.array([t, t]), "autodiff.array")],
+)
+def test_the_refusal_names_the_way_out(lose, way_out):
+    with pytest.raises(TypeError, match=way_out):
+        lose(leaf([[1.0]]))
+
+
+def test_an_untracked_tensor_goes_wherever_an_array_goes():
+    t = Tensor([4.0])
+    assert float(t[0]) == 4.0 and int(t[0]) == 4 and bool(t) and math.sqrt(t[0]) == 2.0
+    assert np.asarray(t) is t.data
+    assert np.linalg.norm(t) == 4.0
+    assert [1, 2, 3][Tensor(np.array(1))] == 2
+
+
+def test_item_formatting_and_repr_are_allowed():
+    t = leaf(2.5)
+    assert t.item() == 2.5 and f"{t:.2f}" == "2.50" and f"{t}" == "2.5"
+    assert repr(leaf([1.0])) == "Tensor([1.], requires_grad=True)"
+    assert repr(leaf([1.0]) * 2) == "Tensor([2.], from=multiply)"
+    assert repr(Tensor(np.ones(1, np.float32))) == "Tensor([1.], dtype=float32)"
+
+
+@pytest.mark.parametrize("data", [3, [True], np.arange(3)])
+def test_only_floating_and_complex_tensors_can_require_a_gradient(data):
+    with pytest.raises(TypeError, match=r"floating-point|3\.0"):
+        leaf(data)
+
+
+@pytest.mark.parametrize("data", ["text", [object()], np.ma.array([1.0], mask=[True])])
+def test_a_tensor_holds_numbers_only(data):
+    with pytest.raises(TypeError):
+        Tensor(data)
+
+
+def test_a_masked_array_cannot_be_an_operand():
+    with pytest.raises(TypeError, match="mask"):
+        Tensor([1.0]) + np.ma.array([1.0], mask=[True])
+
+
+# Where it behaves as an array
+
+
+@pytest.mark.parametrize("other", [2, 2.0, np.float64(2), np.array([2.0, 3.0]), [2.0, 3.0], Tensor([2.0, 3.0])])
+def test_operators_take_numbers_arrays_and_lists_on_either_side(other):
+    x = np.array([1.0, 4.0])
+    plain = np.asarray(other)
+    for operate in (
+        lambda a, b: a + b,
+        lambda a, b: a - b,
+        lambda a, b: a * b,
+        lambda a, b: a / b,
+        lambda a, b: a**b,
+        lambda a, b: a % b,
+    ):
+        np.testing.assert_array_equal(operate(leaf(x), other).data, operate(x, plain))
+        np.testing.assert_array_equal(operate(other, leaf(x)).data, operate(plain, x))
+
+
+def test_a_foreign_operand_has_its_own_say():
+    class Foreign:
+        __array_ufunc__ = None
+
+        def __radd__(self, other):
+            return "foreign"
+
+    assert leaf(1.0) + Foreign() == "foreign"
+    with pytest.raises(TypeError):
+        leaf(1.0) + object()
+
+
+def test_python_numbers_never_change_the_dtype():
+    x = leaf(np.ones(2, np.float32))
+    assert ((x * 2.0 + 1) ** 2 / 3.0).dtype == np.float32
+
+
+def test_comparisons_and_steps_give_plain_arrays():
+    x = leaf([1.0, -2.0])
+    for found in (x > 0, x == x, np.sign(x), np.floor(x), np.argmax(x), x.argmax(), x // 2):
+        assert not isinstance(found, Tensor)
+
+
+def test_a_tensor_hashes_by_identity_and_knows_its_shape():
+    x, y = leaf(np.ones((2, 3))), leaf(np.ones((2, 3)))
+    assert len({x, y}) == 2
+    assert (x.shape, x.ndim, x.size, len(x), x.T.shape, x.mT.shape) == ((2, 3), 2, 6, 2, (3, 2), (3, 2))
+    assert [row.shape for row in x] == [(3,), (3,)]
+    with pytest.raises(TypeError, match="0-d"):
+        iter(leaf(1.0))
+
+
+def test_the_reduce_method_of_a_ufunc_is_its_reduction():
+    x = leaf([[1.0, 2.0], [3.0, 4.0]])
+    np.testing.assert_array_equal(np.add.reduce(x).data, [4.0, 6.0])
+    np.testing.assert_array_equal(np.maximum.reduce(x, axis=1).data, [2.0, 4.0])
+
+
+@pytest.mark.parametrize("form", ["csr_array", "csc_array", "coo_array", "csr_matrix"])
+def test_a_constant_sparse_matrix_times_a_tensor_works(form):
+    dense = np.array([[1.0, 0.0, 2.0], [0.0, 3.0, 0.0]])
+    matrix = getattr(scipy.sparse, form)(dense)
+    x = leaf(np.arange(3.0))
+    y = matrix @ x
+    y.backward(np.array([1.0, 10.0]))
+    np.testing.assert_array_equal(y.data, dense @ x.data)
+    np.testing.assert_array_equal(x.grad.data, [1.0, 30.0, 2.0])
+    z = leaf(np.arange(2.0))
+    (z @ matrix).backward(np.ones(3))
+    np.testing.assert_array_equal(z.grad.data, dense.sum(axis=1))
+
+
+def test_array_is_the_differentiable_spelling_of_np_array():
+    x = leaf([1.0, 2.0])
+    autodiff.array([[x[0] ** 2, x[1]], [1.0, x[0] * x[1]]]).sum().backward()
+    np.testing.assert_array_equal(x.grad.data, [4.0, 2.0])
+    with pytest.raises(ValueError, match="shapes"):
+        autodiff.array([x, x[0]])
+
+
+def test_tensor_copies_and_Tensor_shares():
+    a = np.ones(2)
+    assert not np.shares_memory(autodiff.tensor(a).data, a)
+    assert Tensor(a).data is a
+
+
+# Leaves
+
+
+def test_leaves_pickle_and_copy_deeply_and_computed_tensors_do_not():
+    x = leaf([1.0, 2.0])
+    (x * x).sum().backward()
+    for other in (pickle.loads(pickle.dumps(x)), copy.deepcopy(x)):
+        assert other.requires_grad and other.is_leaf
+        np.testing.assert_array_equal(other.data, x.data)
+        np.testing.assert_array_equal(other.grad.data, x.grad.data)
+        assert not np.shares_memory(other.data, x.data)
+    with pytest.raises(TypeError, match="leaf"):
+        pickle.dumps(x * 2)
+
+
+def test_requires_grad_can_be_switched_on_leaves_only():
+    x = Tensor([1.0])
+    assert x.requires_grad_().requires_grad and x.is_leaf
+    x.requires_grad = False
+    assert not x.requires_grad
+    y = leaf([1.0]) * 2
+    with pytest.raises(RuntimeError, match="detach"):
+        y.requires_grad = False
+
+
+def test_assigning_grad_and_data_checks_their_shapes():
+    x = leaf([1.0, 2.0])
+    x.grad = [3.0, 4.0]
+    assert isinstance(x.grad, Tensor)
+    with pytest.raises(ValueError, match=r"\(1,\)"):
+        x.grad = [1.0]
+    with pytest.raises(RuntimeError, match="retain_grad"):
+        (x * 2).grad = [1.0, 1.0]
+    y = x * 2
+    with pytest.raises(ValueError, match="compute a new tensor"):
+        y.data = [1.0]
+    x.data = np.ones(3)
+    (x * 2).sum().backward() if x.grad is None else None
+    x.grad = None
+    (x * 2).sum().backward()
+    assert x.grad.shape == (3,)
+
+
+# Assignment and memory
+
+
+def test_an_update_under_no_grad_keeps_the_leaf():
+    w = leaf([1.0, 2.0])
+    (w * w).sum().backward()
+    with no_grad():
+        w -= 0.5 * w.grad
+        w[0] = 7.0
+    assert w.is_leaf and w.requires_grad
+    np.testing.assert_array_equal(w.data, [7.0, 0.0])
+
+
+@pytest.mark.parametrize("change", [lambda w: w.__setitem__(0, 1.0), lambda w: w.__iadd__(1.0)])
+def test_a_recorded_change_of_a_leaf_raises(change):
+    with pytest.raises(RuntimeError, match="leaf that requires grad"):
+        change(leaf([1.0]))
+
+
+def test_earlier_uses_of_a_tensor_stay_correct_after_an_assignment():
+    x, v = leaf([1.0, 2.0, 3.0]), leaf(10.0)
+    y = x * 1.0
+    before = y * y
+    y[1] = v
+    y += x
+    (before.sum() + (y * y).sum()).backward()
+    total = np.array([2.0, 12.0, 6.0])
+    np.testing.assert_array_equal(x.grad.data, 2 * x.data + 2 * total + [2 * 2.0, 0.0, 2 * 6.0])
+    assert v.grad.item() == 24.0
+
+
+def test_a_loop_fills_an_array():
+    x = leaf(1.5)
+    powers = Tensor(np.zeros(4))
+    powers[0] = 1.0
+    for i in range(1, 4):
+        powers[i] = powers[i - 1] * x
+    powers.sum().backward()
+    np.testing.assert_allclose(x.grad.item(), 1 + 2 * 1.5 + 3 * 1.5**2)
+
+
+def test_assigning_through_a_view_raises_and_shows_the_spelling_with_one_index():
+    y = leaf(np.ones((2, 3))) * 1
+    row = y[0]
+    with pytest.raises(RuntimeError, match=r"x\[i, 1\] = "):
+        row[1] = 5.0
+    with pytest.raises(RuntimeError, match="view"):
+        y[0][1] = 5.0
+    with pytest.raises(RuntimeError, match="view"):
+        row += 1.0
+    y[0] += 5.0
+    y[:, 1] *= 2.0
+    np.testing.assert_array_equal(y.data, [[6.0, 12.0, 6.0], [1.0, 2.0, 1.0]])
+
+
+def test_an_in_place_operation_keeps_shape_and_dtype_or_refuses():
+    x = Tensor(np.ones(2, np.float32))
+    x += leaf(np.ones(2))
+    assert x.dtype == np.float32
+    with pytest.raises(ValueError, match="in-place add"):
+        x += leaf(np.ones((3, 2)))
+    n = Tensor(np.ones(2, int))
+    with pytest.raises(TypeError):
+        n += 0.5
+
+
+@given(st.data())
+def test_programs_with_assignment_agree_with_always_copying(data):
+    """Tensors, arrays of the caller and saved values are never changed through another name."""
+    arrays = [np.arange(4.0), np.ones(4)]
+    kept = [a.copy() for a in arrays]
+    tensors = [Tensor(arrays[0]), Tensor(arrays[1]), Tensor(arrays[0])]
+    model = [a.copy() for a in (arrays[0], arrays[1], arrays[0])]
+    weights = leaf(np.full(4, 2.0))
+    recorded = []
+    for _ in range(data.draw(st.integers(1, 12))):
+        i, j = data.draw(st.integers(0, len(tensors) - 1)), data.draw(st.integers(0, len(tensors) - 1))
+        step = data.draw(st.sampled_from(["set", "add", "scale", "detach", "clone", "hold", "use", "mul"]))
+        if step == "set":
+            k = data.draw(st.integers(0, 3))
+            tensors[i][k] = tensors[j][0]
+            model[i] = model[i].copy()
+            model[i][k] = model[j][0]
+        elif step == "add":
+            tensors[i] += tensors[j]
+            model[i] = model[i] + model[j]
+        elif step == "scale":
+            tensors[i] *= 0.5
+            model[i] = model[i] * 0.5
+        elif step in ("detach", "clone"):
+            tensors.append(getattr(tensors[i], step)())
+            model.append(model[i].copy())
+        elif step == "hold":
+            arrays.append(tensors[i].data)
+            kept.append(tensors[i].data.copy())
+        elif step == "mul":
+            tensors.append(tensors[i] * weights)
+            model.append(model[i] * 2.0)
+        else:
+            recorded.append((weights * tensors[i].detach(), model[i].copy()))
+    for t, expected in zip(tensors, model, strict=True):
+        np.testing.assert_array_equal(t.data, expected)
+    for a, expected in zip(arrays, kept, strict=True):
+        np.testing.assert_array_equal(a, expected)
+    for y, factor in recorded:
+        np.testing.assert_array_equal(autodiff.gradients(y.sum(), weights).data, factor)
+
+
+def test_an_assignment_costs_no_copy_where_nobody_else_sees_the_memory():
+    x = Tensor(np.zeros(4))
+    x.data = np.array([1.0, 2.0, 3.0, 4.0])
+    address = x.data.__array_interface__["data"][0]
+    x[1] = 5.0
+    x += 1.0
+    assert x.data.__array_interface__["data"][0] == address
+    y = x.detach()
+    x[0] = 0.0
+    assert x.data.__array_interface__["data"][0] != address and y.data[0] == 2.0
