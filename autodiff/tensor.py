@@ -67,7 +67,8 @@ def _in_place(function: np.ufunc) -> Callable:
             other = foreign(other)
             if other is NotImplemented:
                 return NotImplemented
-        return self._update(function, other, bound=sys.getrefcount(self) > TEMPORARY)
+        bound = sys.getrefcount(self) > TEMPORARY
+        return self._update(function, other, bound)
 
     return update
 

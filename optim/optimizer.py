@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -104,3 +104,92 @@ class Optimizer:
                 self.update(w_, theta_, g_, scratch, t, *parts)
         if w is not theta:
             parameter.data = w
+
+    def state_dict(self) -> dict[str, Any]:
+        """The hyper-parameters, and the state of each parameter by its name; the arrays are copies."""
+        state = {name: {key: _copied(value) for key, value in entries.items()} for name, entries in self.state.items()}
+        return {"hyperparameters": {name: getattr(self, name) for name in self.hyperparameters}, "state": state}
+
+    def load_state_dict(self, saved: Mapping[str, Any]) -> None:
+        """Go on from what ``state_dict`` returned.
+
+        Raises:
+            ValueError: lists every problem; nothing has changed then.
+        """
+        problems = [f"no {key!r} in it" for key in ("hyperparameters", "state") if key not in saved]
+        given = saved.get("hyperparameters", {})
+        problems += [f"hyper-parameter {name} is missing" for name in self.hyperparameters if name not in given]
+        problems += [f"hyper-parameter {name} is unknown" for name in given if name not in self.hyperparameters]
+        for name, entries in saved.get("state", {}).items():
+            if name not in self.parameters:
+                problems.append(f"there is no parameter {name}")
+                continue
+            shape = self.parameters[name].shape
+            if set(entries) != {"t", *self.buffers}:
+                problems.append(f"the state of {name} has {sorted(entries)}, not {sorted(('t', *self.buffers))}")
+            else:
+                wrong = [b for b in self.buffers if np.shape(entries[b]) != shape]
+                problems += [f"{b} of {name} has shape {np.shape(entries[b])}, not {shape}" for b in wrong]
+        if problems:
+            raise ValueError(f"load_state_dict of {type(self).__name__}: " + "; ".join(problems))
+        for name, value in given.items():
+            setattr(self, name, value)
+        self.state = {name: {k: _copied(v) for k, v in entries.items()} for name, entries in saved["state"].items()}
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.hyperparameters)
+        return f"{type(self).__name__}({len(self.parameters)} parameters, {shown})"
+
+
+def check_at_least_zero(name: str, **values: float) -> None:
+    """Raise ValueError for a hyper-parameter that is negative or not finite."""
+    for key, value in values.items():
+        if not (value >= 0 and math.isfinite(value)):
+            raise ValueError(f"{name}: {key} is a finite number that is not negative, not {value!r}")
+
+
+def _copied(value: Any) -> Any:
+    return value.copy() if isinstance(value, np.ndarray) else value
+
+
+def _named(params: Iterable[Any], what: str) -> dict[str, Tensor]:
+    if isinstance(params, Tensor):
+        raise TypeError(f"{what} takes a list of tensors; write [tensor]")
+    found: dict[str, Tensor] = {}
+    for i, item in enumerate(params):
+        name, tensor = item if isinstance(item, tuple) else (str(i), item)
+        if not isinstance(tensor, Tensor) or tensor.dtype.kind != "f":
+            raise TypeError(f"{what}: parameter {name} is {tensor!r}, not a floating-point tensor")
+        if not tensor.is_leaf:
+            raise ValueError(f"{what}: parameter {name} was computed; only leaves can be optimised")
+        twice = name if name in found else next((other for other, t in found.items() if t is tensor), None)
+        if twice is not None:
+            raise ValueError(f"{what}: parameter {name} is there twice (also as {twice})")
+        found[name] = tensor
+    if not found:
+        raise ValueError(f"{what} was given no parameters")
+    return found
+
+
+def _all_finite(g: np.ndarray) -> bool:
+    """One pass of BLAS; only if the sum of squares is not finite (it may overflow) are the entries looked at."""
+    flat = g.reshape(-1)
+    return math.isfinite(flat.dot(flat)) or bool(np.isfinite(flat).all())
+
+
+def _first_bad(g: np.ndarray) -> str:
+    index = tuple(int(i) for i in np.argwhere(~np.isfinite(g))[0])
+    return f"{g[index]} at {index}"
+
+
+def _blocks(arrays: list[np.ndarray], buffers: list[np.ndarray]) -> Iterator[list[np.ndarray]]:
+    """Matching parts of the arrays, of BLOCK entries (whole if one is not contiguous), with scratch memory."""
+    w, theta, g = arrays
+    flat = [a.reshape(-1) for a in (w, theta, g, *buffers)]
+    if not all(np.shares_memory(part, a) for part, a in zip(flat, (w, theta, g, *buffers))):
+        yield [w, theta, g, np.empty_like(g), *buffers]
+        return
+    scratch = np.empty(BLOCK, g.dtype)
+    for start in range(0, g.size, BLOCK):
+        parts = [part[start : start + BLOCK] for part in flat]
+        yield [*parts[:3], scratch[: parts[0].size], *parts[3:]]

@@ -67,7 +67,7 @@ def reshape_vjp(g: Any, a_shape: Shape, order: Any) -> Any:
 
 
 def repeat_vjp(g: Any, a_shape: Shape, repeats: Any, axis: int | None) -> Any:
-    """Sums of runs: differences of the cumulative sum would lose digits, so runs of one length are summed as an axis."""
+    """Sums of runs (not differences of a cumulative sum, which lose digits); runs of one length are an axis."""
     shape = (int(np.prod(a_shape)),) if axis is None else a_shape
     along = 0 if axis is None else axis % len(a_shape)
     counts = np.broadcast_to(repeats, shape[along])

@@ -1,4 +1,6 @@
-"""Tests of gradients: finite differences with an error estimate, and checks against them.
+"""Testing gradients: ``check_grads`` needs NumPy and SciPy alone, ``autodiff.testing.strategies`` also Hypothesis."""
 
-``autodiff.testing.strategies`` generates arrays, layouts and indices for Hypothesis; import it by its name.
-"""
+from .check import GradientReport, check_grads
+from .finite_difference import finite_difference
+
+__all__ = ["GradientReport", "check_grads", "finite_difference"]

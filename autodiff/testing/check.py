@@ -16,6 +16,7 @@ from .finite_difference import Derivative, directional, one_sided
 
 SAFETY = 10.0  # how many times the differences' own estimate their error may be
 RELATIVE = 1e-11  # what rounding in the tape's own sums may amount to, relative to the size of their terms
+RESOLUTION = 1e-14  # what cancellation inside a function of numbers of order 1 leaves; less than that decides nothing
 USEFUL = 1e-5  # a difference whose error is a larger part of the derivative decides nothing
 
 
@@ -212,6 +213,9 @@ def _compare(
             f"check_grads, {where}: at a kink the tape says {claimed!r}, which is not between the one-sided "
             f"derivatives {left.value!r} and {right.value!r}"
         )
+    if abs(claimed - central.value) <= RESOLUTION:
+        report.notes.append(f"{where}: {claimed!r} and {central.value!r} are too small to tell apart")
+        return
     if central.error > 1e-2 * max(abs(central.value), abs(claimed)):
         report.notes.append(f"{where}: the differences cannot tell ({central.value!r} +- {central.error:.1e})")
         return
