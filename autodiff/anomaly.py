@@ -100,7 +100,7 @@ def _checksums(saved: Any) -> list[int]:
     found = []
     for value in saved or ():
         if isinstance(value, np.ndarray) and value.dtype.kind in "biufc":
-            found.append(zlib.crc32(np.ascontiguousarray(value)))
+            found.append(zlib.crc32(value.tobytes()))
         elif isinstance(value, (list, tuple)):
             found += _checksums(value)
     return found

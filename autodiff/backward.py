@@ -151,7 +151,7 @@ def backward(
     deque(map(_set_grad, leaves, grads), maxlen=0)  # one call of C: an interrupt comes before it or after it
 
 
-_set_grad = Leaf.grad.__set__  # type: ignore[attr-defined]
+_set_grad = Leaf.__dict__["grad"].__set__
 
 
 def _accumulated(earlier: Any, found: list, create_graph: bool) -> Any:

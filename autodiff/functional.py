@@ -448,7 +448,8 @@ def checkpoint(f: Callable) -> Callable:
 def _outside(outputs: list[Any], call: _Call) -> list[Any]:
     """The nodes from before a call that its outputs depend on otherwise than through its inputs."""
     pending = [t._node for t in outputs if isinstance(t, Tensor) and t._node is not None]
-    seen, found = set(pending), {}
+    seen = set(pending)
+    found: dict[Any, None] = {}
     inputs = set(call.nodes)
     while pending:
         node = pending.pop()

@@ -55,6 +55,9 @@ _OWN = _references_of_own([np.empty(1)])
 class _Probe:
     """Counts the references to the target of ``+=``: a temporary (``x[i] += v``) has fewer than a variable."""
 
+    references = 0
+    temporary = 0
+
     def __getitem__(self, index: int) -> _Probe:
         return _Probe()
 

@@ -143,10 +143,11 @@ def defvjp(
     argument's dtype, by the engine.
     """
     ufunc = isinstance(function, np.ufunc)
+    gufunc = ufunc and getattr(function, "signature", None) is not None
     parameters = _parameters(function, forward or function, names)
     name = getattr(function, "__name__", type(function).__name__)
     if kind is None:
-        kind = "elementwise" if ufunc and function.signature is None else "mix"
+        kind = "elementwise" if ufunc and not gufunc else "mix"
     if kind not in KINDS:
         raise TypeError(f"defvjp({name}): kind is one of {', '.join(KINDS)}, not {kind!r}")
     known = {p.name for p in parameters}
@@ -300,7 +301,7 @@ class Pullback:
             self.partials(saved), raw, node.parents, strict=True
         ):
             gradient = rule(g)
-            if kind == "elementwise":
+            if kind == "elementwise" and support is not None:
                 if multiplies and not support.mask().all():
                     gradient = np.where(support.mask(), gradient, 0)
                 part = support

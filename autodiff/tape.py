@@ -125,7 +125,7 @@ class Tape:
         recording.set(mode)
 
     def __str__(self) -> str:
-        rows = [("position", "primitive", "output", "inputs", "saved bytes", "recorded at")]
+        rows: list[tuple[str, ...]] = [("position", "primitive", "output", "inputs", "saved bytes", "recorded at")]
         rows += [_describe(node) for node in self]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         return "\n".join(

@@ -507,7 +507,7 @@ def _require_differentiable(array: np.ndarray) -> None:
 
 
 def _rebuild(cls: type, data: np.ndarray, requires_grad: bool, gradient: np.ndarray | None) -> Tensor:
-    tensor = object.__new__(cls)
+    tensor: Tensor = object.__new__(cls)
     tensor._data, tensor._node = data, None
     if requires_grad:
         tensor.requires_grad = True

@@ -69,13 +69,19 @@ class Derived:
     """A function with its gradient derived by hand; made by the decorator ``derived``."""
 
     def __init__(
-        self, expression: Callable, forward: Callable | None, residuals: tuple, constants: tuple, kind: str
+        self,
+        expression: Callable,
+        forward: Callable | None,
+        residuals: tuple,
+        constants: tuple,
+        kind: Literal["elementwise", "mix"],
     ) -> None:
         self.expression = expression
         self.forward = _on_arrays(forward, expression) if forward else expression
         self.residuals = residuals
         self.constants = constants
         self.kind = kind
+        self.__name__ = expression.__name__
         self.signature = inspect.signature(expression)
         self.rules: dict[str, Callable] = {}
         self.joint: Callable | None = None
@@ -100,7 +106,8 @@ class Derived:
             for p in self.signature.parameters.values()
             if p.kind is not p.KEYWORD_ONLY and p.name not in self.constants
         ]
-        self.joint, self.rules = joint, rules or dict.fromkeys(names, joint)
+        shared: dict[str, Any] = dict.fromkeys(names, joint)
+        self.joint, self.rules = joint, rules or shared
         options: dict[str, Any] = {"joint": joint, "joint_arguments": names} if joint else rules
         function = self.forward
         defvjp(

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from autodiff import Tensor
 
-_default_dtype = np.dtype(np.float32)
+_default_dtype: np.dtype = np.dtype(np.float32)
 
 
 def set_default_dtype(dtype: DTypeLike) -> None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -92,9 +93,9 @@ def assigned_vjp(g: Any, value_shape: Shape, index: Any) -> Any:
 _gather.__name__, _scatter.__name__, _assign.__name__, _erase.__name__ = "getitem", "scatter", "setitem", "erase"
 
 defvjp(operator.getitem, kind="select", views=True, forward=_gather, a=lambda g, a_shape, b: scatter(g, b, a_shape))
-scatter = defvjp(_scatter, kind="linear", values=lambda g, index: g[index])
+scatter: Callable = defvjp(_scatter, kind="linear", values=lambda g, index: g[index])
 defvjp(np.take, kind="select", forward=_take, constants=("indices",), a=take_vjp)
-erase = defvjp(_erase, kind="select", x=lambda g, index: erase(g, index))
+erase: Callable = defvjp(_erase, kind="select", x=lambda g, index: erase(g, index))
 defvjp(
     _assign,
     kind="select",

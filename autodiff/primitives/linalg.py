@@ -5,7 +5,7 @@ Complex cotangents follow the convention of the whole library, ``g -> g @ J`` wi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 from string import ascii_letters, ascii_lowercase, ascii_uppercase
 from typing import Any
@@ -209,10 +209,10 @@ def einsum(*operands: Any, optimize: Any = False, dtype: Any = None, order: str 
     Gradients are contracted in an order of their own where the arrays are large, whatever ``optimize`` says.
     """
     if isinstance(operands[0], str):
-        subscripts, operands = operands[0], operands[1:]
+        subscripts, given = operands[0], operands[1:]
     else:
-        subscripts, operands = subscripts_of_lists(operands)
-    arrays = [as_operand(a) for a in operands]
+        subscripts, given = subscripts_of_lists(operands)
+    arrays = [as_operand(a) for a in given]
     terms, output = explicit_terms(subscripts, [a.shape for a in arrays])
     for i, term in enumerate(terms):
         terms[i], arrays[i] = take_diagonals(term, arrays[i])
@@ -223,7 +223,7 @@ def einsum(*operands: Any, optimize: Any = False, dtype: Any = None, order: str 
     return contract(subscripts, arrays, optimize, **keywords)
 
 
-def subscripts_of_lists(operands: Sequence[Any]) -> tuple[str, Sequence[Any]]:
+def subscripts_of_lists(operands: tuple) -> tuple[str, tuple]:
     """The form ``einsum(a, [0, 1], b, [1, 2], [0, 2])``, as a string of subscripts and the operands."""
     letters = ascii_uppercase + ascii_lowercase  # the order of characters is that of the numbers
 
@@ -322,5 +322,5 @@ def sparse_product(matrix: Any, x: Any) -> Any:
     return matrix @ x
 
 
-sparse_matmul = defvjp(sparse_product, x=lambda g, matrix: sparse_matmul(matrix.T, g))
+sparse_matmul: Callable = defvjp(sparse_product, x=lambda g, matrix: sparse_matmul(matrix.T, g))
 lent["sparse_matmul"] = sparse_product

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -113,7 +113,7 @@ defvjp(np.concatenate,  kind="linear", forward=_concatenate, listed="arrays", ar
 defvjp(np.stack,        kind="linear", forward=_stack, listed="arrays",   arrays=stack_vjp)
 defvjp(np.diagonal,     kind="select", views=True, forward=_diagonal,
        a=lambda g, a_shape, offset, axis1, axis2: place_diagonal(g, a_shape, offset, axis1, axis2))
-place_diagonal = defvjp(_place_diagonal, kind="linear",
+place_diagonal: Callable = defvjp(_place_diagonal, kind="linear",
        values=lambda g, offset, axis1, axis2: np.diagonal(g, offset, axis1, axis2))
 # fmt: on
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .measuring import HAND, OURS, Implementation, Workload
+from .measuring import HAND, Implementation, Workload
 from .peers import AUTOGRAD, PEERS, PYTORCH
 
 BLOCKS = 30
@@ -128,7 +128,9 @@ def selections_by_hand(x: np.ndarray, a: np.ndarray, b: np.ndarray, g: np.ndarra
     return g
 
 
-def chain(name: str, title: str, f: Callable, by_hand: Callable, constants: Sequence[np.ndarray], limit: float) -> Workload:
+def chain(
+    name: str, title: str, f: Callable, by_hand: Callable, constants: Sequence[np.ndarray], limit: float
+) -> Workload:
     return Workload(
         name=name,
         title=title,

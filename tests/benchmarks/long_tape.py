@@ -1,10 +1,11 @@
-"""A million operations in a row: time per operation must not grow, and letting go of the graph must not recurse."""
+"""A million operations in a row: the time per operation must not grow, and no release of the graph may recurse."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 from time import perf_counter
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,45 +13,84 @@ from .measuring import HAND, OURS
 from .peers import PYTORCH
 
 LENGTHS = (10_000, 100_000, 1_000_000)
-FACTOR = 1 + 1e-7
+FACTOR = 1 + 1e-6
+GROWTH = 1.5
+"""How much longer an operation may take in the longest chain than in the shortest and still count as linear."""
 
 
-def by_hand(length: int) -> tuple[list[float], float]:
+class Phases(NamedTuple):
+    """Seconds per operation: recording, the backward pass, and dropping a graph without one."""
+
+    forward: float
+    backward: float
+    release: float
+
+
+def by_hand(length: int) -> Phases:
     start = perf_counter()
-    x, saved = np.ones(1), []
+    x = np.ones(1)
     for _ in range(length):
-        saved.append(x)
         x = x * FACTOR
     middle = perf_counter()
     g = np.ones(1)
     for _ in range(length):
-        saved.pop()
         g = g * FACTOR
-    return [middle - start, perf_counter() - middle], g.item()
+    end = perf_counter()
+    _check(g.item(), length)
+    return Phases((middle - start) / length, (end - middle) / length, 0.0)
 
 
-def ours(length: int) -> tuple[list[float], float]:
+def ours(length: int) -> Phases:
     from autodiff import Tensor
 
-    leaf = x = Tensor(np.ones(1), requires_grad=True)
-    return _forward_and_backward(leaf, x, length)
+    return _phases(lambda: Tensor(np.ones(1), requires_grad=True), length)
 
 
-def pytorch(length: int) -> tuple[list[float], float]:
+def pytorch(length: int) -> Phases:
     import torch
 
     torch.set_num_threads(1)
-    leaf = x = torch.ones(1, dtype=torch.float64, requires_grad=True)
-    return _forward_and_backward(leaf, x, length)
+    return _phases(lambda: torch.ones(1, dtype=torch.float64, requires_grad=True), length)
 
 
-def _forward_and_backward(leaf, x, length: int) -> tuple[list[float], float]:
+def _phases(make_leaf: Callable[[], Any], length: int) -> Phases:
+    leaf = make_leaf()
     start = perf_counter()
-    for _ in range(length):
-        x = x * FACTOR
+    x = _chain(leaf, length)
     middle = perf_counter()
     x.backward()
-    times = [middle - start, perf_counter() - middle]
+    end = perf_counter()
+    _check(leaf.grad.item(), length)
+    x = _chain(leaf, length)
+    dropped = perf_counter()
+    del x
+    return Phases((middle - start) / length, (end - middle) / length, (perf_counter() - dropped) / length)
+
+
+def _chain(x: Any, length: int) -> Any:
     for _ in range(length):
-        x = x * FACTOR if x is not leaf else leaf * FACTOR
-    return times, leaf.grad.item()
+        x = x * FACTOR
+    return x
+
+
+def _check(gradient: float, length: int) -> None:
+    assert math.isclose(gradient, FACTOR**length, rel_tol=1e-6), f"{length} operations: the gradient is {gradient}"
+
+
+IMPLEMENTATIONS = {HAND: by_hand, OURS: ours, PYTORCH: pytorch}
+
+
+def measure(lengths: tuple[int, ...] = LENGTHS, repeats: int = 3) -> dict[str, dict[int, Phases]]:
+    """The best of several runs, by implementation and length; the longest chain runs once."""
+    found: dict[str, dict[int, Phases]] = {}
+    for name, run in IMPLEMENTATIONS.items():
+        try:
+            found[name] = {n: _best([run(n) for _ in range(1 if n == max(lengths) else repeats)]) for n in lengths}
+        except ImportError:
+            if name in (HAND, OURS):
+                raise
+    return found
+
+
+def _best(runs: list[Phases]) -> Phases:
+    return Phases(*map(min, zip(*runs)))

@@ -116,7 +116,9 @@ def ours(problem: Problem, rate: float) -> Implementation:
         optimizer.step()
         return loss
 
-    return Implementation(step, lambda loss: [loss.data, *(p.grad.data for p in parameters), *(p.data for p in parameters)])
+    return Implementation(
+        step, lambda loss: [loss.data, *(p.grad.data for p in parameters), *(p.data for p in parameters)]
+    )
 
 
 def pytorch(problem: Problem, rate: float) -> Implementation:

@@ -1,6 +1,6 @@
 """What is measured in a process of its own: peak memory, and the time of the import.
 
-``python -m tests.benchmarks.subprocesses memory NAME IMPLEMENTATION`` prints one measurement.
+``python -m tests.benchmarks.subprocesses CASE IMPLEMENTATION`` prints one measurement of memory.
 """
 
 from __future__ import annotations
@@ -11,35 +11,36 @@ import re
 import subprocess
 import sys
 import tracemalloc
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from . import mlp, peers
 from .measuring import HAND, Implementation
 
-PEERS = (HAND, peers.OURS, peers.PYTORCH, peers.AUTOGRAD, peers.JAX_JIT)
-BATCH = 16384
-LENGTH, ENTRIES = 10, 1_000_000
+IMPLEMENTATIONS = (HAND, peers.OURS, peers.PYTORCH, peers.AUTOGRAD, peers.JAX_JIT)
+UNTRACED = (peers.PYTORCH, peers.JAX_JIT)
 MEBIBYTE = 1 << 20
+PAIRS = 10
 
 
-def expression(xp, x, a):
-    """Twenty operations on a million numbers, half of which save their output."""
-    for _ in range(LENGTH):
+def products_and_tanh(xp: Any, x: Any, a: Any) -> Any:
+    for _ in range(PAIRS):
         x = xp.tanh(x * a)
     return x
 
 
-def expression_by_hand(x: np.ndarray, a: np.ndarray, g: np.ndarray) -> Implementation:
+def products_and_tanh_by_hand(x: np.ndarray, a: np.ndarray, g: np.ndarray) -> Implementation:
     def step() -> np.ndarray:
         outputs, out = [], x
-        for _ in range(LENGTH):
+        for _ in range(PAIRS):
             out = out * a
             np.tanh(out, out=out)
             outputs.append(out)
-        gradient, own = g, False
+        gradient = g
         while outputs:
             out = outputs.pop()
             out *= out
@@ -52,53 +53,54 @@ def expression_by_hand(x: np.ndarray, a: np.ndarray, g: np.ndarray) -> Implement
     return Implementation(step, lambda gradient: [gradient])
 
 
-def mlp_step(name: str, batch: int) -> tuple:
+def elementwise(name: str, entries: int) -> tuple[Callable[[], Implementation], int]:
+    x, a, g = np.linspace(-1, 1, entries), np.linspace(0.5, 1, entries), np.ones(entries)
+    if name == HAND:
+        return partial(products_and_tanh_by_hand, x, a, g), x.nbytes
+    return partial(peers.PEERS[name], products_and_tanh, x, [a], g), x.nbytes
+
+
+def training(name: str, batch: int) -> tuple[Callable[[], Implementation], int]:
     problem = mlp.Problem(batch)
     return partial(mlp.IMPLEMENTATIONS[name], problem, 1e-3), sum(p.nbytes for p in problem.parameters)
 
 
-def chain_step(name: str, entries: int) -> tuple:
-    x, a, g = np.linspace(-1, 1, entries), np.linspace(0.5, 1, entries), np.ones(entries)
-    if name == HAND:
-        return partial(expression_by_hand, x, a, g), x.nbytes
-    return partial(peers.PEERS[name], expression, x, [a], g), x.nbytes
-
-
 CASES = {
-    "mlp": (f"MLP training step, batch {BATCH}", mlp_step, 8, BATCH),
-    "elementwise": (f"{2 * LENGTH} operations on {ENTRIES:,} float64", chain_step, 8, ENTRIES),
+    "training": ("MLP training step, batch 16384", training, 16384),
+    "elementwise": ("20 operations on 1,000,000 float64", elementwise, 1_000_000),
 }
+"""Title; function that gives, for an implementation and a size, its maker and the bytes of all gradients; size."""
 
 
-def peak_memory(case: str, name: str) -> tuple[float, float]:
-    """MiB that two steps need at most beyond their data: in resident memory, and as NumPy reports it to tracemalloc.
+def peak_memory(case: str, name: str) -> tuple[float, ...]:
+    """MiB that two steps need at most beyond their data, and the MiB of one set of gradients.
 
-    The same work on a small problem comes first, so that loaded code and the libraries' own pools do not count.
-    The second number is 0 for libraries whose memory Python does not see.
+    The peak is that of the resident memory; then, unless Python cannot see the library's memory, that which
+    tracemalloc traces, and what of this is alive after the steps. The same work on a small problem comes first, so
+    that loaded code and the libraries' own pools do not count.
     """
-    _, prepare, small, size = CASES[case]
-    make, _ = prepare(name, small)
+    _, prepare, size = CASES[case]
+    _two_steps(prepare(name, 8)[0])
+    make, gradients = prepare(name, size)
+    gc.collect()
+    before = _start_of_peak()
+    _two_steps(make)
+    measured = [_status("VmHWM") - before, gradients]
+    if name not in UNTRACED:
+        gc.collect()
+        tracemalloc.start()
+        implementation = _two_steps(make)
+        alive, peak = tracemalloc.get_traced_memory()
+        measured += [peak, alive]
+        del implementation
+    return tuple(n / MEBIBYTE for n in measured)
+
+
+def _two_steps(make: Callable[[], Implementation]) -> Implementation:
     implementation = make()
     for _ in range(2):
         implementation.step()
-    del implementation
-    make, _ = prepare(name, size)
-    gc.collect()
-    before = _reset_peak()
-    _two_steps(make)
-    resident = _status("VmHWM") - before
-    if name in (peers.PYTORCH, peers.JAX_JIT):
-        return resident / MEBIBYTE, 0.0
-    gc.collect()
-    tracemalloc.start()
-    _two_steps(make)
-    return resident / MEBIBYTE, tracemalloc.get_traced_memory()[1] / MEBIBYTE
-
-
-def _two_steps(make) -> None:
-    implementation = make()
-    for _ in range(2):
-        implementation.step()
+    return implementation
 
 
 def _status(field: str) -> int:
@@ -108,40 +110,44 @@ def _status(field: str) -> int:
     return int(found[1]) * 1024
 
 
-def _reset_peak() -> int:
+def _start_of_peak() -> int:
+    """Have the system count the peak from now on; what is resident now."""
     Path("/proc/self/clear_refs").write_text("5")
     return _status("VmRSS")
 
 
-def run_alone(*arguments: str) -> list[float]:
-    """The numbers that ``main`` prints in a fresh process, whose freed memory goes back to the system at once."""
+def measure_memory() -> dict[str, dict]:
+    """``peak_memory`` of all cases and implementations, each in a process that returns freed memory at once."""
     environment = dict(os.environ, MALLOC_MMAP_THRESHOLD_="65536", MALLOC_TRIM_THRESHOLD_="0")
-    command = [sys.executable, "-m", __name__, *arguments]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
-    if done.returncode:
-        last = done.stderr.strip().splitlines()[-1]
-        if last.startswith(("ModuleNotFoundError", "ImportError")):
-            raise ImportError(last)
-        raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr}")
-    return [float(word) for word in done.stdout.split()]
+    found: dict[str, dict] = {}
+    for case, (title, _, _) in CASES.items():
+        row = found[case] = {"title": title, "resident": {}, "traced": {}, "alive": {}}
+        for name in IMPLEMENTATIONS:
+            command = [sys.executable, "-m", __name__, case, name]
+            done = subprocess.run(command, env=environment, capture_output=True, text=True)
+            if "ModuleNotFoundError" in done.stderr and name not in (HAND, peers.OURS):
+                continue
+            if done.returncode:
+                raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr}")
+            row["resident"][name], row["gradients"], *traced = map(float, done.stdout.split())
+            if traced:
+                row["traced"][name], row["alive"][name] = traced
+    return found
 
 
 IMPORT = """
-import sys, time
+import importlib, sys, time
 for module in {modules}:
-    try:
-        __import__(module)
-    except ImportError:
-        pass
+    importlib.import_module(module)
 start = time.perf_counter()
 import autodiff, nn, optim
 print(time.perf_counter() - start)
-print(*[m for m in sys.modules if m.partition(".")[0] in ("numpy", "scipy")])
+print(*[m for m, found in sys.modules.items() if m.partition(".")[0] in ("numpy", "scipy") and found.__spec__])
 """
 
 
 def import_time(repeats: int) -> tuple[float, float]:
-    """Seconds that ``import autodiff, nn, optim`` takes, at best: all, and once NumPy and SciPy are there."""
+    """Seconds that ``import autodiff, nn, optim`` takes at best: in all, and with its part of NumPy and SciPy there."""
 
     def imported(modules: list[str]) -> tuple[float, list[str]]:
         code = IMPORT.format(modules=modules)
@@ -154,4 +160,4 @@ def import_time(repeats: int) -> tuple[float, float]:
 
 
 if __name__ == "__main__":
-    print(*peak_memory(*sys.argv[2:]))
+    print(*peak_memory(*sys.argv[1:]))

@@ -23,7 +23,7 @@ MODULES = sorted(path.stem for path in Path(__file__).parent.glob("rows_*.py"))
 ROWS = {}
 for name in MODULES:
     ROWS.update(importlib.import_module(f"{__package__}.{name}" if __package__ else name).ROWS)
-LIBRARY = {function for function in (*REGISTRY, *IMPLEMENTATIONS)}
+LIBRARY = {*REGISTRY, *IMPLEMENTATIONS}
 each_primitive = pytest.mark.parametrize(
     "function", list(ROWS), ids=lambda f: f"{getattr(f, '__module__', 'ufunc')}.{getattr(f, '__name__', f)}"
 )
