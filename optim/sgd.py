@@ -19,8 +19,8 @@ from .optimizer import Nonfinite, Optimizer, check_at_least_zero
 class SGD(Optimizer):
     """Gradient descent with momentum.
 
-    ``b = momentum b + (1 - dampening) g`` (``b = g`` at the first step), ``theta -= lr b``, where the gradient g includes
-    ``weight_decay theta``; with ``nesterov``, ``theta -= lr (g + momentum b)``.
+    ``b = momentum b + (1 - dampening) g`` (``b = g`` at the first step), ``theta -= lr b``, where the gradient g
+    includes ``weight_decay theta``; with ``nesterov``, ``theta -= lr (g + momentum b)``.
 
     Raises ValueError for a negative rate, and for ``nesterov`` without momentum or with dampening.
     """

@@ -84,7 +84,7 @@ def repeats(draw, x):
 
 def quarter_turns(draw, x):
     k = draw(st.integers(-3, 5))
-    axes = draw(st.sampled_from([pair for pair in itertools.permutations(range(x.ndim), 2)]))
+    axes = draw(st.sampled_from(list(itertools.permutations(range(x.ndim), 2))))
     return lambda x: np.rot90(x, k, axes)
 
 
