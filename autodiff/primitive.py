@@ -226,6 +226,7 @@ class Pullback:
         self.arguments = arguments
         self.name = primitive.name
         self.selects = primitive.kind == "select"
+        self._placed: list[tuple[str, Callable, list[int]]] | None = None
         self.needs = tuple(dict.fromkeys(need for argument in arguments for need in primitive.rules[argument].needs))
         self.recomputes = any(need in primitive.residuals for need in self.needs)
         if self.recomputes:  # gradients of higher order need the residuals as functions of the arguments
@@ -251,10 +252,9 @@ class Pullback:
             lines += [
                 f"    {a}_g = {a}_rule({', '.join(('g', *rules[a].needs))})",
                 "    try:",
-                f"        fits = {a}_g.shape == {a}_node.shape and {a}_g.dtype is {a}_node.dtype",
+                f"        if {a}_g.shape != {a}_node.shape or {a}_g.dtype is not {a}_node.dtype:",
+                f"            {a}_g = fit({a}_g, {a}_node, {a!r})",
                 "    except AttributeError:",
-                "        fits = False",
-                "    if not fits:",
                 f"        {a}_g = fit({a}_g, {a}_node, {a!r})",
             ]
         lines.append(f"    return {', '.join(f'({a}_node, {a}_g)' for a in self.arguments)},")
@@ -283,42 +283,65 @@ class Pullback:
             gradient = gradient.astype(parent.dtype)
         return gradient
 
-    def partials(self, saved: tuple) -> list[tuple[str, Callable, bool]]:
-        """For each argument: its name, its rule with what was saved filled in, and whether that was anything."""
-        values = dict(zip(self.needs, saved, strict=True))
-        rules = [(argument, self.primitive.rules[argument]) for argument in self.arguments]
-        return [(a, _bind(rule.function, [values[n] for n in rule.needs]), bool(rule.needs)) for a, rule in rules]
+    def partials(self, saved: tuple) -> list[tuple[str, Callable, list, bool]]:
+        """For each argument: its name, its rule, what was saved for it, and whether the rule multiplies by any."""
+        return [
+            (argument, rule, [saved[k] for k in places], bool(places))
+            for argument, rule, places in self._rules_by_place()
+        ]
+
+    def _rules_by_place(self) -> list[tuple[str, Callable, list[int]]]:
+        if self._placed is None:
+            rules = [(argument, self.primitive.rules[argument]) for argument in self.arguments]
+            self._placed = [(a, rule.function, [self.needs.index(n) for n in rule.needs]) for a, rule in rules]
+        return self._placed
 
     def run_supported(self, g: Any, saved: tuple, node: Node, support: Support | None) -> tuple[Sequence, list]:
-        """``run``, and the support of each gradient given that of ``g``; a rule's infinities outside it are zeros."""
+        """``run``, and the support of each gradient given that of ``g``; a rule's infinities outside it are zeros.
+
+        Outside the support g is zero, so on plain arrays there is nothing to mask where all of the gradient is finite.
+        When the pass itself is recorded, the mask belongs to what is differentiated next, and is always applied.
+        """
         kind = self.primitive.kind
-        if kind == "mix" or support is None and kind != "select":
+        if kind == "mix" or (support is None and kind != "select"):
             return self.run(g, saved, node.parents), [None] * len(node.parents)
-        pairs: list[tuple] = []
-        parts: list[Support | None] = []
-        raw = self.partials(node.saved)  # type: ignore[arg-type]  # the tape has checked it is not released
-        for (argument, rule, multiplies), (_, raw_rule, _), parent in zip(
-            self.partials(saved), raw, node.parents, strict=True
-        ):
-            gradient = rule(g)
-            if kind == "elementwise" and support is not None:
-                if multiplies and not support.mask().all():
-                    gradient = np.where(support.mask(), gradient, 0)
-                part = support
-                if parent.shape != node.shape:
-                    part = Support((support,), partial(_unbroadcast_mask, shape=parent.shape))
-            else:
-                sources = () if support is None else (support,)
-                move = partial(self._move_mask, rule=raw_rule, node_shape=node.shape, parent=parent, argument=argument)
-                part = Support(sources, move)
-            pairs.append((parent, self.fit(gradient, parent, argument)))
-            parts.append(part)
+        if kind == "elementwise" and support is not None:
+            return self._run_masked(g, saved, node, support)
+        pairs = list(self.run(g, saved, node.parents))
+        kept: Any = node.saved  # which the node may release before anybody asks for the mask
+        sources = () if support is None else (support,)
+        parts: list[Support | None] = [
+            Support(sources, partial(self._move_mask, k=k, saved=kept, shape=node.shape, parent=parent))
+            for k, parent in enumerate(node.parents)
+        ]
         return pairs, parts
 
-    def _move_mask(self, mask: Any = None, *, rule: Callable, node_shape: tuple, parent: Any, argument: str) -> Any:
+    def _run_masked(self, g: Any, saved: tuple, node: Node, support: Support) -> tuple[Sequence, list]:
+        """``run_supported`` for an elementwise primitive, given the support of ``g``."""
+        shape, pairs, parts = node.shape, [], []
+        if all(parent.shape == shape for parent in node.parents):
+            for (parent, gradient), masked in zip(self.run(g, saved, node.parents), self._multiplies(), strict=True):
+                if masked and not (type(gradient) is np.ndarray and _all_finite(gradient)):
+                    gradient = np.where(support.mask(), gradient, 0)
+                pairs.append((parent, gradient))
+            return pairs, [support] * len(pairs)
+        for (argument, rule, values, masked), parent in zip(self.partials(saved), node.parents, strict=True):
+            gradient = rule(g, *values)
+            if masked and not (type(gradient) is np.ndarray and _all_finite(gradient)):
+                gradient = np.where(support.mask(), gradient, 0)  # before it is summed to the argument's shape
+            pairs.append((parent, self.fit(gradient, parent, argument)))
+            parts.append(Support((support,), partial(_unbroadcast_mask, shape=parent.shape)))
+        return pairs, parts
+
+    def _multiplies(self) -> list[bool]:
+        """Whether each rule multiplies g by something, which may be infinite: whether it needs anything at all."""
+        return [bool(places) for _, _, places in self._rules_by_place()]
+
+    def _move_mask(self, mask: Any = None, *, k: int, saved: tuple, shape: tuple, parent: Any) -> Any:
         """Where a linear rule with non-negative weights can send anything but zero: where it sends the mask itself."""
-        ones = np.ones(node_shape) if mask is None else mask.astype(float)
-        return self.fit(rule(ones), parent, argument) != 0
+        argument, rule, values, _ = self.partials(saved)[k]
+        ones = np.ones(shape) if mask is None else mask.astype(float)
+        return self.fit(rule(ones, *values), parent, argument) != 0
 
     def lift(self, node: Node) -> tuple:
         """What a node saved, with tensors in place of the values that depend on something tracked."""
@@ -327,8 +350,10 @@ class Pullback:
         values = dict(zip(self.needs, node.saved, strict=True))  # type: ignore[arg-type]
         lifted = {name: wrap(value, sources[name]) if name in sources else value for name, value in values.items()}
         if self.recomputes:
-            taken = [lifted[p.name] for p in self.primitive.parameters]
-            results = self.primitive.forward(*taken)
+            parameters = self.primitive.parameters
+            taken = [lifted[p.name] for p in parameters if p.kind is not p.KEYWORD_ONLY]
+            named = {p.name: lifted[p.name] for p in parameters if p.kind is p.KEYWORD_ONLY}
+            results = self.primitive.forward(*taken, **named)
             lifted.update(zip(self.primitive.residuals, results[1:], strict=True))
         if "out" in lifted:
             lifted["out"] = lift_output(values["out"], node)
@@ -366,17 +391,20 @@ class JointPullback(Pullback):
 class ListPullback(Pullback):
     """The rule of an argument that is a list of arrays; a node saves the indices that are tracked, then the needs."""
 
-    def partials(self, saved: tuple) -> list[tuple[str, Callable, bool]]:
+    def partials(self, saved: tuple) -> list[tuple[str, Callable, list, bool]]:
         tracked, *values = saved
         listed = self.primitive.listed
         assert listed is not None
         rule = self.primitive.rules[listed].function
-        return [(f"{listed}[{i}]", _bind(rule, [i, *values]), True) for i in tracked]
+        return [(f"{listed}[{i}]", rule, [i, *values], True) for i in tracked]
 
     def _compile(self) -> Callable:
         def run(g: Any, saved: tuple, parents: tuple) -> list:
             partials = zip(self.partials(saved), parents, strict=True)
-            return [(parent, self.fit(rule(g), parent, argument)) for (argument, rule, _), parent in partials]
+            return [
+                (parent, self.fit(rule(g, *values), parent, argument))
+                for (argument, rule, values, _), parent in partials
+            ]
 
         return run
 
@@ -442,8 +470,11 @@ def lift_output(out: Any, node: Node) -> Any:
     return lent["outputs"](out, node, 1) if isinstance(out, tuple) else lent["wrap"](out, node)
 
 
-def _bind(rule: Callable, values: list) -> Callable:
-    return lambda g: rule(g, *values)
+def _all_finite(g: np.ndarray) -> bool:
+    """Whether a sum of squares is finite, in one pass of BLAS; an overflow counts as a no."""
+    flat = g.reshape(-1)
+    total = flat.dot(flat)
+    return bool(total - total == 0)
 
 
 def _unbroadcast_mask(mask: Any, shape: tuple[int, ...]) -> Any:

@@ -39,6 +39,7 @@ class ByHand:
         self.gradients: dict[str, np.ndarray] = {}
         self._inputs: tuple[np.ndarray, ...] = ()
         self._chain: list[Application] = []
+        self._names: dict[int, str] = {}  # of the parameters, by the identity of the arrays that went forward
 
     def forward(self, *inputs: ArrayLike) -> np.ndarray:
         """The layer's output for plain arrays: ``forward(x)``, or ``forward(prediction, target)`` for a loss.
@@ -49,22 +50,34 @@ class ByHand:
         self._chain, self._inputs = [], tuple(map(np.asarray, inputs))
         chain: list[Application] = []
 
+        def plain(value: Any) -> Any:
+            if isinstance(value, Tensor) and not value.is_leaf:
+                self._refuse(
+                    f"a tensor {value.shape} was computed outside derived functions, so its gradient would be lost"
+                )
+            return value.data if isinstance(value, Tensor) else value
+
         def apply(function: Derived, args: tuple, kwargs: dict) -> np.ndarray:
-            plain = [value.data if isinstance(value, Tensor) else value for value in args]
-            named = {name: value.data if isinstance(value, Tensor) else value for name, value in kwargs.items()}
-            chain.append(Application.of(function, tuple(plain), named))
+            named = {name: plain(value) for name, value in kwargs.items()}
+            chain.append(Application.of(function, tuple(map(plain, args)), named))
             return chain[-1].out
 
         with set_mode(apply):
             out = self.layer(*self._inputs)
         previous = self._inputs[0]
+        earlier: list[np.ndarray] = []
         for step in chain:
             if not any(value is previous for value in step.arguments.values()):
                 self._refuse(f"{step.function.__name__} was not given the result of what came before it")
+            if any(value is old for value in step.arguments.values() for old in earlier):
+                self._refuse(f"{step.function.__name__} was given a value a second time, past what came in between")
+            if step.out is not previous:
+                earlier.append(previous)
             previous = step.out
         if out is not previous:
             self._refuse("its result is not that of its last derived function")
         self._chain = chain
+        self._names = {id(p.data): name for name, p in self.layer.named_parameters() if p.requires_grad}
         return out
 
     def backward(self, dy: ArrayLike | None = None) -> np.ndarray:
@@ -85,14 +98,15 @@ class ByHand:
             given = "nothing" if dy is None else f"an array of shape {np.shape(dy)}"
             raise ValueError(f"backward takes the gradient of the output, of shape {out.shape}, but was given {given}")
         g = np.asarray(dy, dtype=out.dtype)
-        names = {id(p.data): name for name, p in self.layer.named_parameters() if p.requires_grad}
         gradients: dict[str, np.ndarray] = {}
         sources = [self._inputs[0], *(step.out for step in self._chain[:-1])]
         with np.errstate(all="ignore"):
             for step, source in zip(reversed(self._chain), reversed(sources), strict=True):
                 inputs = [name for name, value in step.arguments.items() if value is source]
                 parameters = {
-                    argument: names[id(value)] for argument, value in step.arguments.items() if id(value) in names
+                    argument: self._names[id(value)]
+                    for argument, value in step.arguments.items()
+                    if id(value) in self._names
                 }
                 found = step.gradients(g, [*inputs, *parameters])
                 for argument, name in parameters.items():

@@ -36,10 +36,13 @@ class Adam(Optimizer):
         nonfinite: Nonfinite = "raise",
     ) -> None:
         super().__init__(params, nonfinite)
-        check_at_least_zero("Adam", lr=lr, eps=eps, weight_decay=weight_decay)
-        if not (len(betas) == 2 and all(0 <= beta < 1 for beta in betas)):
-            raise ValueError(f"Adam: betas are two numbers in [0, 1), not {betas!r}")
         self.lr, self.betas, self.eps, self.weight_decay = lr, tuple(betas), eps, weight_decay
+        self.check()
+
+    def check(self) -> None:
+        check_at_least_zero("Adam", lr=self.lr, eps=self.eps, weight_decay=self.weight_decay)
+        if not (len(self.betas) == 2 and all(0 <= beta < 1 for beta in self.betas)):
+            raise ValueError(f"Adam: betas are two numbers in [0, 1), not {self.betas!r}")
 
     def update(
         self, w: np.ndarray, theta: np.ndarray, g: np.ndarray, scratch: np.ndarray, t: int, *buffers: np.ndarray

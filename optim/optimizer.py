@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
@@ -12,7 +13,7 @@ from autodiff import Tensor
 
 Nonfinite = Literal["raise", "skip", "ignore"]
 
-BLOCK = 1 << 15
+BLOCK = 1 << 16
 """Entries that are updated at a time: what an update touches of them stays in the cache between its passes."""
 
 
@@ -41,6 +42,7 @@ class Optimizer:
         self.nonfinite = nonfinite
         self.parameters: dict[str, Tensor] = _named(params, type(self).__name__)
         self.state: dict[str, dict[str, Any]] = {}
+        self._scratch: dict[np.dtype, np.ndarray] = {}
 
     def update(
         self, w: np.ndarray, theta: np.ndarray, g: np.ndarray, scratch: np.ndarray, t: int, *buffers: np.ndarray
@@ -51,6 +53,9 @@ class Optimizer:
         be changed, ``scratch`` is free memory, and ``t`` counts the parameter's steps from 1.
         """
         raise NotImplementedError(f"{type(self).__name__} has no update")
+
+    def check(self) -> None:
+        """Raise ValueError for hyper-parameters that make no sense."""
 
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
@@ -77,6 +82,13 @@ class Optimizer:
                         f"{type(self).__name__}: the gradient of parameter {name} is {g.dtype}{list(g.shape)}, but the "
                         f"parameter {parameter.dtype}{list(parameter.shape)}; call zero_grad() before backward()"
                     )
+                for buffer in self.buffers:
+                    earlier = self.state.get(name, {}).get(buffer)
+                    if earlier is not None and earlier.shape != g.shape:
+                        raise ValueError(
+                            f"{type(self).__name__}: parameter {name} has shape {g.shape}, but its state {buffer} has "
+                            f"{earlier.shape}; make a new optimiser after changing the shape of a parameter"
+                        )
                 if self.nonfinite != "ignore" and not _all_finite(g):
                     if self.nonfinite == "skip":
                         return False
@@ -90,18 +102,22 @@ class Optimizer:
         return True
 
     def _step_of(self, name: str, parameter: Tensor, g: np.ndarray) -> None:
-        state = self.state.get(name)
-        if state is None:
-            state = self.state[name] = {"t": 0, **{b: np.zeros_like(g, order="C") for b in self.buffers}}
+        state = self.state.setdefault(name, {"t": 0})
+        for buffer in self.buffers:
+            if buffer not in state:
+                state[buffer], state["t"] = np.zeros_like(g, order="C"), 0
         state["t"] = t = state["t"] + 1
         w = parameter.writable()
         theta = parameter.data
         arrays = [state[b] for b in self.buffers]
+        scratch = self._scratch.get(g.dtype)
+        if scratch is None:
+            scratch = self._scratch[g.dtype] = np.empty(BLOCK, g.dtype)
         if g.size <= BLOCK:
-            self.update(w, theta, g, np.empty_like(g), t, *arrays)
+            self.update(w, theta, g, scratch[: g.size].reshape(g.shape), t, *arrays)
         else:
-            for w_, theta_, g_, scratch, *parts in _blocks([w, theta, g], arrays):
-                self.update(w_, theta_, g_, scratch, t, *parts)
+            for w_, theta_, g_, scratch_, *parts in _blocks([w, theta, g], arrays, scratch):
+                self.update(w_, theta_, g_, scratch_, t, *parts)
         if w is not theta:
             parameter.data = w
 
@@ -130,11 +146,21 @@ class Optimizer:
             else:
                 wrong = [b for b in self.buffers if np.shape(entries[b]) != shape]
                 problems += [f"{b} of {name} has shape {np.shape(entries[b])}, not {shape}" for b in wrong]
+        candidate = copy.copy(self)
+        candidate.__dict__.update(given)
+        try:
+            candidate.check()
+        except ValueError as error:
+            problems.append(str(error))
         if problems:
             raise ValueError(f"load_state_dict of {type(self).__name__}: " + "; ".join(problems))
         for name, value in given.items():
             setattr(self, name, value)
-        self.state = {name: {k: _copied(v) for k, v in entries.items()} for name, entries in saved["state"].items()}
+        self.state = {}
+        for name, entries in saved["state"].items():
+            dtype = self.parameters[name].dtype
+            buffers = {b: np.array(entries[b], dtype=dtype) for b in entries if b != "t"}
+            self.state[name] = {"t": int(entries["t"]), **buffers}
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.hyperparameters)
@@ -182,14 +208,13 @@ def _first_bad(g: np.ndarray) -> str:
     return f"{g[index]} at {index}"
 
 
-def _blocks(arrays: list[np.ndarray], buffers: list[np.ndarray]) -> Iterator[list[np.ndarray]]:
+def _blocks(arrays: list[np.ndarray], buffers: list[np.ndarray], scratch: np.ndarray) -> Iterator[list[np.ndarray]]:
     """Matching parts of the arrays, of BLOCK entries (whole if one is not contiguous), with scratch memory."""
     w, theta, g = arrays
     flat = [a.reshape(-1) for a in (w, theta, g, *buffers)]
     if not all(np.shares_memory(part, a) for part, a in zip(flat, (w, theta, g, *buffers))):
         yield [w, theta, g, np.empty_like(g), *buffers]
         return
-    scratch = np.empty(BLOCK, g.dtype)
     for start in range(0, g.size, BLOCK):
         parts = [part[start : start + BLOCK] for part in flat]
         yield [*parts[:3], scratch[: parts[0].size], *parts[3:]]

@@ -39,11 +39,16 @@ class SGD(Optimizer):
         nonfinite: Nonfinite = "raise",
     ) -> None:
         super().__init__(params, nonfinite)
-        check_at_least_zero("SGD", lr=lr, momentum=momentum, weight_decay=weight_decay)
-        if nesterov and (momentum == 0 or dampening != 0):
-            raise ValueError(f"SGD: nesterov needs momentum and no dampening, not {momentum!r} and {dampening!r}")
         self.lr, self.momentum, self.dampening = lr, momentum, dampening
         self.weight_decay, self.nesterov = weight_decay, nesterov
+        self.check()
+
+    def check(self) -> None:
+        check_at_least_zero("SGD", lr=self.lr, momentum=self.momentum, weight_decay=self.weight_decay)
+        if self.nesterov and (self.momentum == 0 or self.dampening != 0):
+            raise ValueError(
+                f"SGD: nesterov needs momentum and no dampening, not {self.momentum!r} and {self.dampening!r}"
+            )
 
     @property
     def buffers(self) -> tuple[str, ...]:  # type: ignore[override]

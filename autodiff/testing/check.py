@@ -1,28 +1,41 @@
-"""``check_grads``: is the gradient that the tape finds the derivative that the differences find?"""
+"""``check_grads``: is the gradient that the tape finds the derivative that finite differences find?"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..backward import pull
-from ..recorder import wrap
-from ..tape import Node
+from ..functional import gradients
 from ..tensor import Tensor
-from .finite_difference import Derivative, directional, one_sided
+from ..tree import flatten
+from .finite_difference import STEP, Derivative, Line, along, central, one_sided, unit
 
-SAFETY = 10.0  # how many times the differences' own estimate their error may be
-RELATIVE = 1e-11  # what rounding in the tape's own sums may amount to, relative to the size of their terms
-RESOLUTION = 1e-14  # what cancellation inside a function of numbers of order 1 leaves; less than that decides nothing
-USEFUL = 1e-5  # a difference whose error is a larger part of the derivative decides nothing
+SAFETY = 10.0
+"""How many times its estimate the error of a difference may be before a gradient is called wrong."""
+
+CONCLUSIVE = 1e-7
+"""How small the error estimate must be, relative to the derivative's terms, for an agreement to count: with ``SAFETY``,
+a gradient that is off by a millionth is told from a right one."""
+
+CONVERGED = 1e-3
+"""How small it must be for a disagreement to count."""
+
+RESOLUTION = 1e-14
+"""What cancellation inside a function of numbers of order 1 leaves: a smaller disagreement decides nothing."""
+
+CLOSER = 2.0**-10
+"""How much smaller the steps are at which a disagreement has to be confirmed: a derivative is about small ones."""
+
+ROUNDING = 1e-9
+"""How far two ways of computing one gradient may differ, relative to its largest entry."""
 
 
 @dataclass
 class GradientReport:
-    """How many comparisons were made, and how many of them could decide anything."""
+    """How many comparisons were made, how many of them could decide anything, and why the others could not."""
 
     checked: int = 0
     conclusive: int = 0
@@ -34,200 +47,289 @@ class GradientReport:
         return self.conclusive / self.checked if self.checked else 1.0
 
 
-def check_grads(f: Callable, *args: Any, order: int = 2, seed: int = 0, directions: int = 2) -> GradientReport:
+def check_grads(
+    f: Callable,
+    *args: Any,
+    order: int = 2,
+    seed: int = 0,
+    directions: int = 2,
+    entries: int = 12,
+    min_conclusive: float = 0.5,
+) -> GradientReport:
     """Check the gradient of ``f`` with respect to every floating-point argument against finite differences.
 
-    ``f`` is called on tensors and returns a tensor; arguments may be nested in lists, tuples and dicts. The output is
-    contracted with a random cotangent, and the gradient compared along random directions, and entry by entry for small
-    arguments. The differences' own error estimate is the tolerance. At a kink the gradient has to lie between the
-    one-sided derivatives. With ``order=2`` the gradient itself is checked in the same way.
+    The output is contracted with a random cotangent. For each argument the tape's gradient is compared with differences
+    for single entries and along random directions; what the differences estimate as their own error is the tolerance.
+    At a kink the gradient must lie between the one-sided derivatives. With ``order=2`` the gradient itself, as a
+    function of the arguments, is checked in the same way. Further, a gradient must have its argument's shape and dtype,
+    be linear in the cotangent and exactly zero for the cotangent zero, and computing it must change no array in place.
 
     >>> import numpy as np
     >>> check_grads(lambda x, y: np.sin(x) * y, np.array([0.5, 1.0]), np.array(2.0)).share
     1.0
 
+    Args:
+        f: takes tensors where ``args`` has floating-point values; returns a tensor, or nested lists, tuples and dicts.
+        args: arrays, tensors and numbers, nested too; computed with in float64. No ``.grad`` is touched.
+        order: up to which derivative.
+        seed: of the cotangents, the directions and the choice of entries.
+        directions: how many random directions in each argument.
+        entries: how many single entries of each argument; all of them in smaller ones.
+        min_conclusive: what share of the comparisons must be conclusive: to have checked nothing is no success.
+
     Returns:
-        A report with the share of comparisons that were conclusive.
+        A report with the share of comparisons that were conclusive, and notes on those that were not.
 
     Raises:
-        AssertionError: a gradient is wrong; says which argument and entry, what the tape and the differences say.
-        TypeError: ``f`` does not return a tensor, or no argument can be differentiated.
+        AssertionError: a gradient is wrong; says which argument and entry, what the tape and the differences say. Or
+            too few comparisons were conclusive.
+        TypeError: no argument can be differentiated, or ``f`` returns no tensor.
     """
-    rng = np.random.default_rng(seed)
-    leaves: list[np.ndarray] = []
-    rebuild = _flatten(args, leaves)
-    if not leaves:
+    leaves, build = flatten(args)
+    leaves = [leaf.data if isinstance(leaf, Tensor) else leaf for leaf in leaves]
+    chosen = [i for i, leaf in enumerate(leaves) if np.asarray(leaf).dtype.kind in "fc"]
+    if not chosen:
         raise TypeError("check_grads: no argument is a floating-point array or number; write 3.0 for 3")
-    report = GradientReport()
 
-    def on_tensors(tensors: list[Any]) -> Any:
-        return f(*rebuild(list(tensors)))
+    def function(tensors: Sequence[Tensor]) -> list[Any]:
+        replaced = dict(zip(chosen, tensors, strict=True))
+        outputs, _ = flatten(f(*build([replaced.get(i, leaf) for i, leaf in enumerate(leaves)])))
+        if not any(isinstance(output, Tensor) for output in outputs):
+            kinds = ", ".join(type(output).__name__ for output in outputs) or "nothing"
+            raise TypeError(f"check_grads: the function returned no tensor but {kinds}: the gradient is lost")
+        return [output for output in outputs if np.asarray(_plain(output)).dtype.kind in "fc"]
 
-    _check(on_tensors, leaves, order, 1, rng, directions, report)
+    names = [path for i, arg in enumerate(args) for path in _paths(arg, f"argument {i}")]
+    check = _Check([names[i] for i in chosen], np.random.default_rng(seed), directions, entries)
+    arrays = [np.array(leaves[i], dtype=np.result_type(leaves[i], np.float64)) for i in chosen]
+    with np.errstate(all="ignore"):
+        for level in range(1, order + 1):
+            cotangents = check.level(function, arrays, level)
+            if cotangents is None:
+                break
+            function = _gradient_function(function, cotangents)
+    report = check.report
+    if report.share < min_conclusive:
+        raise AssertionError(
+            f"check_grads: only {report.conclusive} of {report.checked} comparisons were conclusive; check at other "
+            f"points, or pass a lower min_conclusive than {min_conclusive}:\n  " + "\n  ".join(report.notes[:10])
+        )
     return report
 
 
-def _flatten(value: Any, leaves: list[np.ndarray]) -> Callable[[list], Any]:
-    """Collect the floating-point arrays of nested containers; returns what puts a list of tensors in their places."""
-    if isinstance(value, (list, tuple)):
-        parts = [_flatten(item, leaves) for item in value]
-        kind = type(value)
-        if hasattr(value, "_fields"):
-            return lambda tensors: kind(*[part(tensors) for part in parts])
-        return lambda tensors: kind([part(tensors) for part in parts])
-    if isinstance(value, dict):
-        items = {key: _flatten(item, leaves) for key, item in value.items()}
-        return lambda tensors: {key: part(tensors) for key, part in items.items()}
-    array = value.data if isinstance(value, Tensor) else value
-    if isinstance(array, (float, np.floating)) or (isinstance(array, np.ndarray) and array.dtype.kind == "f"):
-        leaves.append(np.array(array, dtype=float))
-        return lambda tensors: tensors.pop(0)
-    return lambda tensors: value
+def _paths(value: Any, path: str) -> list[str]:
+    """What to call each leaf of a nested argument: ``argument 1['weight'][0]``."""
+    if isinstance(value, (dict, list, tuple)):
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        return [leaf for key, item in items for leaf in _paths(item, f"{path}[{key!r}]")]
+    return [path]
 
 
-def _check(
-    f: Callable[[list], Any],
-    arrays: list[np.ndarray],
-    order: int,
-    level: int,
-    rng: np.random.Generator,
-    directions: int,
-    report: GradientReport,
-) -> None:
-    before = [array.copy() for array in arrays]
-    inputs = [Tensor(array, requires_grad=True) for array in arrays]
-    output = f(inputs)
-    if not isinstance(output, Tensor):
-        raise TypeError(f"check_grads: the function returned {type(output).__name__}, not a tensor")
-    cotangent = rng.normal(size=output.shape)
-    if not np.isfinite(output.data).all():
-        report.checked += 1
-        report.notes.append("the output is not finite")
-        return
-    gradients = _gradients(output, cotangent, inputs)
-    _check_properties(output, cotangent, inputs, gradients)
-    for array, copy in zip(arrays, before, strict=True):
-        if not np.array_equal(array, copy, equal_nan=True):
-            raise AssertionError("check_grads: the function or a rule changed its argument in place")
-
-    for i, array in enumerate(arrays):
-
-        def scalar(x: np.ndarray, i: int = i) -> float:
-            tensors = [Tensor(x if j == i else other) for j, other in enumerate(arrays)]
-            result = f(tensors)
-            return float(np.sum(np.asarray(result.data if isinstance(result, Tensor) else result) * cotangent))
-
-        for direction, entry in _directions(array.shape, rng, directions):
-            claimed = float(np.sum(gradients[i].data * direction))
-            terms = float(np.sum(np.abs(gradients[i].data * direction)))
-            where = f"argument {i}, " + ("a random direction" if entry is None else f"entry {entry}")
-            _compare(scalar, array, direction, claimed, terms, f"order {level}, {where}", report)
-    if order > level:
-        weights = [rng.normal(size=array.shape) for array in arrays]
-
-        def contracted(tensors: list[Any]) -> Any:
-            fresh = [t if t.requires_grad else Tensor(t.data, requires_grad=True) for t in tensors]
-            result = f(fresh)
-            if result._node is None:
-                return Tensor(0.0)
-            pieces = _gradients(result, cotangent, fresh)
-            total = Tensor(0.0)
-            for gradient, weight in zip(pieces, weights, strict=True):
-                total = total + (gradient * weight).sum()
-            return total
-
-        _check(contracted, arrays, order, level + 1, rng, directions, report)
+def _plain(value: Any) -> Any:
+    return value.data if isinstance(value, Tensor) else value
 
 
-def _gradients(output: Tensor, cotangent: np.ndarray, inputs: list[Tensor]) -> list[Tensor]:
-    """Gradients as recorded tensors, without touching any ``.grad``."""
-    if output._node is None:
-        return [Tensor(np.zeros(t.shape)) for t in inputs]
-    nodes = [t._node for t in inputs]
-    wanted = frozenset(node for node in nodes if isinstance(node, Node))
-    found = pull([output], [cotangent], create_graph=True, wanted=wanted, what="check_grads")
-    return [
-        wrap(found[node], None) if node in found else Tensor(np.zeros(t.shape))
-        for node, t in zip(nodes, inputs, strict=True)
-    ]
+def _gradient_function(function: Callable, cotangents: list[np.ndarray]) -> Callable[[Sequence[Tensor]], list[Any]]:
+    """The gradients of a function, contracted with cotangents, as a function of the same arguments."""
+
+    def gradient(tensors: Sequence[Tensor]) -> list[Any]:
+        tracked = any(t.requires_grad for t in tensors)
+        inputs = [t if t.requires_grad else Tensor(t.data, requires_grad=True) for t in tensors]
+        return _gradients(function(inputs), cotangents, inputs, create_graph=tracked)
+
+    return gradient
 
 
-def _check_properties(output: Tensor, cotangent: np.ndarray, inputs: list[Tensor], gradients: list[Tensor]) -> None:
-    """What holds for every vector-Jacobian product, whatever the function."""
-    if output._node is None:
-        return
-    zero = _gradients(output, np.zeros(output.shape), inputs)
-    doubled = _gradients(output, 2.0 * cotangent, inputs)
-    for i, (t, gradient, none, twice) in enumerate(zip(inputs, gradients, zero, doubled, strict=True)):
-        if gradient.shape != t.shape or gradient.dtype != t.dtype:
-            raise AssertionError(
-                f"argument {i} of shape {t.shape}, {t.dtype} has a gradient of {gradient.shape}, {gradient.dtype}"
+def _gradients(
+    outputs: Sequence[Any], cotangents: Sequence[np.ndarray], inputs: Sequence[Tensor], create_graph: bool = False
+) -> list[Tensor]:
+    """The gradients of the inputs; zeros where the tape has no way to them. The graph is kept."""
+    tracked = [(y, c) for y, c in zip(outputs, cotangents, strict=True) if isinstance(y, Tensor) and y.requires_grad]
+    found: list[Any] = [None] * len(inputs)
+    if tracked:
+        ys, cs = zip(*tracked, strict=True)
+        found = gradients(ys, inputs, cs, retain_graph=True, create_graph=create_graph, allow_unused=True)
+    return [Tensor(np.zeros_like(t.data)) if g is None else g for g, t in zip(found, inputs, strict=True)]
+
+
+class _Check:
+    """One call of ``check_grads``: what it draws at random, and its report."""
+
+    def __init__(self, names: list[str], rng: np.random.Generator, directions: int, entries: int) -> None:
+        self.names, self.rng, self.directions, self.entries = names, rng, directions, entries
+        self.report = GradientReport()
+
+    def level(self, function: Callable, arrays: list[np.ndarray], order: int) -> list[np.ndarray] | None:
+        """Check the gradients of a function; returns the cotangents used, or None if its value is not finite."""
+        inputs = [Tensor(array, requires_grad=True) for array in arrays]
+        kept = [array.copy() for array in arrays]
+        outputs = function(inputs)
+        values = [np.asarray(_plain(output)) for output in outputs]
+        if not all(np.isfinite(value).all() for value in values):
+            self.report.checked += 1
+            self.report.notes.append(f"order {order}: the value is not finite")
+            return None
+        cotangents = [self._normal(value) for value in values]
+        kept += [array.copy() for array in (*cotangents, *values)]
+        found = _gradients(outputs, cotangents, inputs)
+        for array, copy in zip((*arrays, *cotangents, *values), kept, strict=True):
+            if not np.array_equal(array, copy):
+                raise AssertionError(
+                    f"check_grads: the function or a rule changed an argument, a value or its cotangent of shape "
+                    f"{array.shape} in place"
+                )
+        if order == 1:
+            self._check_linearity(outputs, cotangents, inputs, [g.data for g in found])
+        for i, gradient in enumerate(found):
+            if (gradient.shape, gradient.dtype) != (arrays[i].shape, arrays[i].dtype):
+                raise AssertionError(
+                    f"check_grads: {self.names[i]} of shape {arrays[i].shape}, {arrays[i].dtype} has a gradient of "
+                    f"shape {gradient.shape}, {gradient.dtype}"
+                )
+            self._compare_argument(function, arrays, i, gradient.data, cotangents, order)
+        return cotangents
+
+    def _normal(self, like: np.ndarray) -> np.ndarray:
+        """Normally distributed numbers, in an array of the shape and dtype of another."""
+        found = self.rng.normal(size=like.shape)
+        if like.dtype.kind == "c":
+            found = found + 1j * self.rng.normal(size=like.shape)
+        return np.asarray(found, like.dtype)
+
+    def _check_linearity(
+        self, outputs: list[Any], cotangents: list[np.ndarray], inputs: list[Tensor], found: list[np.ndarray]
+    ) -> None:
+        """What holds for any vector-Jacobian product; and on tensors a rule says the same as on arrays."""
+        others = [self._normal(c) for c in cotangents]
+        sums = [2.5 * c - d for c, d in zip(cotangents, others, strict=True)]
+        recorded = _gradients(outputs, cotangents, inputs, create_graph=True)
+        other, total, zero = (_gradients(outputs, cs, inputs) for cs in (others, sums, [0 * c for c in cotangents]))
+        for name, g, h, g_h, none, taped in zip(self.names, found, other, total, zero, recorded, strict=True):
+            finite = np.isfinite(g) & np.isfinite(h.data) & np.isfinite(g_h.data)
+            tolerance = ROUNDING * max(np.abs(g[finite]).max(initial=0), np.abs(h.data[finite]).max(initial=0))
+            if np.any(none.data[finite] != 0):
+                raise AssertionError(f"check_grads: the cotangent 0 gives {name} the gradient {none.data}, not zeros")
+            if np.any(np.abs(2.5 * g - h.data - g_h.data)[finite] > tolerance):
+                raise AssertionError(
+                    f"check_grads: the gradient of {name} is not linear in the cotangent: those of c, d and 2.5 c - d "
+                    f"are {g}, {h.data} and {g_h.data}"
+                )
+            if np.any(np.abs(taped.data - g)[finite] > tolerance):
+                raise AssertionError(
+                    f"check_grads: with create_graph=True the gradient of {name} is {taped.data}, without it {g}"
+                )
+
+    def _compare_argument(
+        self, function: Callable, arrays: list[np.ndarray], i: int, gradient: np.ndarray, cotangents: list, order: int
+    ) -> None:
+        """Compare the gradient of one argument with differences, by entries and along random directions."""
+        x = arrays[i]
+
+        def of_one(x: np.ndarray) -> list[np.ndarray]:
+            outputs = function([Tensor(x if j == i else array) for j, array in enumerate(arrays)])
+            return [np.asarray(_plain(output)) for output in outputs]
+
+        def verdict(direction: np.ndarray) -> _Verdict:
+            moved = direction != 0  # what stays may have an infinite gradient
+            terms = gradient[moved] * direction[moved]
+            single = len(terms) == 1
+            return _compare(
+                along(of_one, x, direction), cotangents, float(terms.sum().real), float(np.abs(terms).sum()), single
             )
-        finite = np.isfinite(gradient.data)
-        if np.any(none.data[finite] != 0):
-            raise AssertionError(f"argument {i}: the cotangent zero gives the gradient {none.data}, not zero")
-        if not np.allclose(twice.data[finite], 2.0 * gradient.data[finite], rtol=1e-12, atol=0):
-            raise AssertionError(
-                f"argument {i}: twice the cotangent gives {twice.data}, not twice the gradient {gradient.data}"
-            )
+
+        def label(place: str) -> str:
+            return f"the gradient of {self.names[i]}, order {order}, at {place} of shape {x.shape}"
+
+        for entry, direction in self._entries(x, self.entries):
+            self._count(verdict(direction), label(f"entry {entry}"))
+        for _ in range(self.directions if x.size > 1 else 0):
+            direction = self._direction(x)
+            found = verdict(direction)
+            if found.kind == "wrong" and x.size > self.entries:
+                for entry, one in self._entries(x, x.size):
+                    self._count(verdict(one), label(f"entry {entry}"))
+            self._count(found, label("the sum over a random direction"))
+
+    def _count(self, found: _Verdict, label: str) -> None:
+        """Enter a verdict into the report, or raise it."""
+        if found.kind == "wrong":
+            raise AssertionError(f"check_grads: {label} is wrong: {found.reason}")
+        self.report.checked += 1
+        self.report.conclusive += found.kind == "right"
+        if found.kind == "inconclusive":
+            self.report.notes.append(f"{label}: {found.reason}")
+
+    def _entries(self, x: np.ndarray, count: int) -> Iterator[tuple[tuple[int, ...], np.ndarray]]:
+        """Unit vectors of entries of an array, all of them if that is not more than ``count``, else as many."""
+        places: Any = range(x.size)
+        if x.size > count:
+            places = np.sort(self.rng.choice(x.size, count, replace=False))
+        for place in places:
+            entry = tuple(int(k) for k in np.unravel_index(place, x.shape))
+            yield entry, unit(x.shape, entry)
+            if x.dtype.kind == "c":
+                yield entry, 1j * unit(x.shape, entry)
+
+    def _direction(self, x: np.ndarray) -> np.ndarray:
+        """A random direction of multiples of 1/64 between 1/2 and 1, which move the points of a lattice exactly."""
+        signs = [1.0, -1.0, 1j, -1j] if x.dtype.kind == "c" else [1.0, -1.0]
+        return self.rng.integers(32, 65, x.shape) / 64 * self.rng.choice(signs, x.shape)
 
 
-def _directions(shape: tuple, rng: np.random.Generator, count: int) -> list[tuple[np.ndarray, Any]]:
-    size = int(np.prod(shape))
-    if size == 0:
-        return []
-    found: list[tuple[np.ndarray, Any]] = []
-    for _ in range(count if size > 1 else 0):
-        found.append((rng.choice([-1.0, 1.0], size=shape) * rng.uniform(0.5, 1.0, size=shape), None))
-    entries = list(np.ndindex(shape))
-    if size > 4:
-        entries = [entries[k] for k in rng.choice(size, size=4, replace=False)]
-    for entry in entries:
-        direction = np.zeros(shape)
-        direction[entry] = 1.0
-        found.append((direction, entry))
-    return found
+class _Verdict(NamedTuple):
+    """``right``, ``wrong`` or ``inconclusive``, and why."""
+
+    kind: str
+    reason: str = ""
 
 
-def _compare(
-    f: Callable, x: np.ndarray, direction: np.ndarray, claimed: float, terms: float, where: str, report: GradientReport
-) -> None:
-    report.checked += 1
-    with np.errstate(all="ignore"):
-        central = directional(f, x, direction)
-        if _agrees(claimed, central, terms):
-            if central.error <= USEFUL * max(abs(central.value), abs(claimed), 1e-300) or _is_tight(central, terms):
-                report.conclusive += 1
-            return
-        left, right = one_sided(f, x, direction)
-    if not (np.isfinite(left.error) and np.isfinite(right.error) and np.isfinite(central.error)):
-        report.notes.append(f"{where}: the function has no finite differences there")
-        return
-    gap = abs(right.value - left.value)
-    if gap > SAFETY * (left.error + right.error):
-        slack = SAFETY * (left.error + right.error) + RELATIVE * terms
-        if min(left.value, right.value) - slack <= claimed <= max(left.value, right.value) + slack:
-            report.conclusive += 1
-            return
-        raise AssertionError(
-            f"check_grads, {where}: at a kink the tape says {claimed!r}, which is not between the one-sided "
-            f"derivatives {left.value!r} and {right.value!r}"
-        )
-    if abs(claimed - central.value) <= RESOLUTION:
-        report.notes.append(f"{where}: {claimed!r} and {central.value!r} are too small to tell apart")
-        return
-    if central.error > 1e-2 * max(abs(central.value), abs(claimed)):
-        report.notes.append(f"{where}: the differences cannot tell ({central.value!r} +- {central.error:.1e})")
-        return
-    raise AssertionError(
-        f"check_grads, {where}: the tape says {claimed!r}, the differences {central.value!r} +- {central.error:.1e}"
-    )
+def _compare(line: Line, weights: list[np.ndarray], claimed: float, size: float, single: bool) -> _Verdict:
+    """Compare what the tape claims to be the derivative along a line with differences.
+
+    ``size`` is that of the terms of the claim; ``single``: the line moves one entry alone.
+    """
+
+    def against(found: Derivative) -> _Verdict:
+        reason = f"the tape says {claimed!r}, differences {found.value!r} +- {found.error:.1e}"
+        scale = max(size, found.size) if np.isfinite(size) else found.size
+        if not abs(claimed - found.value) <= SAFETY * found.error:  # so too if the claim is NaN
+            return _Verdict("wrong" if found.error <= CONVERGED * scale else "inconclusive", reason)
+        if claimed == size == 0:
+            scale = _size_around(line, weights)
+        return _Verdict("right" if found.error <= CONCLUSIVE * scale else "inconclusive", reason)
+
+    found = central(line, weights)
+    first = against(found)
+    if np.isfinite(found.error) and abs(claimed - found.value) <= SAFETY * found.error:
+        return first
+    nearer = central(line._replace(step=line.step * CLOSER), weights)
+    if np.isfinite(nearer.error) and abs(claimed - nearer.value) <= SAFETY * nearer.error:
+        return against(nearer)
+    sides = [side for side in one_sided(line, weights) if np.isfinite(side.error)]
+    if len(sides) == 2 and np.isfinite(found.error):
+        left, right = sides
+        slack = SAFETY * (left.error + right.error)
+        if abs(left.value - right.value) > slack:
+            return _at_kink(claimed, left, right, slack, single)
+        if abs(found.value - nearer.value) > SAFETY * (found.error + nearer.error):
+            return _Verdict("inconclusive", f"differences contradict each other: {found.value!r}, {nearer.value!r}")
+        return first
+    if len(sides) == 1:  # the end of the domain
+        return against(sides[0])
+    return _Verdict("inconclusive", "the function has no finite values around")
 
 
-def _agrees(claimed: float, found: Derivative, terms: float) -> bool:
-    return abs(claimed - found.value) <= SAFETY * found.error + RELATIVE * terms
+def _size_around(line: Line, weights: list[np.ndarray]) -> float:
+    """The size of a function's values, by which to judge how exactly differences find its derivative to be zero."""
+    sizes = [sum(np.abs(w * y).sum() for w, y in zip(weights, line.at(t), strict=True)) for t in (-line.step, 0.0, line.step)]
+    return STEP / line.step * max(size for size in sizes if np.isfinite(size))
 
 
-def _is_tight(found: Derivative, terms: float) -> bool:
-    """Whether a derivative that is (nearly) zero was found so, against the size of the terms that cancel."""
-    return found.error <= USEFUL * max(terms, 1.0)
+def _at_kink(claimed: float, left: Derivative, right: Derivative, slack: float, single: bool) -> _Verdict:
+    low, high = sorted((left.value, right.value))
+    if not single:
+        return _Verdict("inconclusive", "a kink, where only the derivatives of single entries tell right from wrong")
+    if not low - slack <= claimed <= high + slack:
+        return _Verdict("wrong", f"the tape says {claimed!r}, not between the one-sided {low!r} and {high!r}")
+    exact = left.error + right.error <= CONCLUSIVE * max(left.size, right.size)
+    return _Verdict("right" if exact else "inconclusive", f"one-sided derivatives {left}, {right}")

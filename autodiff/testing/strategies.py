@@ -1,11 +1,13 @@
-"""Hypothesis strategies for arrays that gradients can be tested on. Needs ``hypothesis``.
+"""Hypothesis strategies for the arrays that gradients are tested on: shapes, values, memory layouts, axes, indices.
 
-Values come from a lattice: two of them are equal or at least 1/64 apart, so a tie is a tie, and no step of a finite
-difference straddles a kink.
+Values come from a lattice: two of them are equal or at least 1/64 apart, so a tie is a tie, and no small step of a
+finite difference straddles a kink. Needs the package ``hypothesis``, alone in this library.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from math import ceil, floor, prod
 from typing import Any
 
 import numpy as np
@@ -13,109 +15,157 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 Shape = tuple[int, ...]
+
+PER_UNIT = 64
+"""The points of the lattice in a unit: a power of two, so that they and sums of a few are exact in every dtype."""
+
 STRESS = (0.0, 1.0, -1.0, 30.0, -30.0)
+"""Where functions are special, and far enough out for many to saturate."""
 
 
 def lattice(minimum: float | None = None, maximum: float | None = None, nonzero: bool = False) -> SearchStrategy[float]:
-    """Multiples of 1/64, mostly within [-4, 4], and the stress points 0, 1, -1, 30, -30; within the bounds given."""
-    low = -4.0 if minimum is None else minimum
-    high = max(low, 0.0) + 4.0 if maximum is None else maximum
-    low = min(low, high - 8.0) if minimum is None else low
-    points = st.integers(int(np.ceil(low * 64)), int(np.floor(high * 64))).map(lambda k: k / 64)
-    inside = [x for x in STRESS if (minimum is None or x >= minimum) and (maximum is None or x <= maximum)]
-    values = st.one_of(points, st.sampled_from(inside)) if inside else points
-    return values.filter(bool) if nonzero else values
+    """Multiples of 1/64, within the bounds; without bounds within [-4, 4], and 30 and -30; 0, 1 and -1 more often.
+
+    Raises:
+        ValueError: there is no such number.
+    """
+
+    def allowed(value: float) -> bool:
+        within = (minimum is None or value >= minimum) and (maximum is None or value <= maximum)
+        return within and (value != 0 or not nonzero)
+
+    low = min(-4.0, maximum - 8.0 if maximum is not None else 0.0) if minimum is None else minimum
+    high = max(4.0, minimum + 8.0 if minimum is not None else 0.0) if maximum is None else maximum
+    first, last = ceil(low * PER_UNIT), floor(high * PER_UNIT)
+    if not any(map(allowed, (first / PER_UNIT, last / PER_UNIT))):
+        raise ValueError(f"lattice: no multiple of 1/{PER_UNIT} lies within [{minimum}, {maximum}]")
+    points = st.integers(first, last).map(lambda k: k / PER_UNIT)
+    special = list(filter(allowed, STRESS))
+    return (points.filter(allowed) if nonzero else points) | (st.sampled_from(special) if special else st.nothing())
 
 
-def shapes(max_dims: int = 3, max_side: int = 4, min_side: int = 0, min_dims: int = 0) -> SearchStrategy[Shape]:
-    """Shapes of arrays; sides of length 0 and 1 are as likely as others."""
+def shapes(max_dims: int = 3, max_side: int = 3, min_side: int = 0, min_dims: int = 0) -> SearchStrategy[Shape]:
+    """Shapes of arrays; 0-d ones too, and sides of length 0 and 1 as often as others."""
     return st.lists(st.integers(min_side, max_side), min_size=min_dims, max_size=max_dims).map(tuple)
 
 
 @st.composite
 def broadcastable_shapes(
-    draw: Any, count: int = 2, max_dims: int = 3, max_side: int = 4, min_side: int = 0
+    draw: Any, count: int = 2, max_dims: int = 3, max_side: int = 3, min_side: int = 0
 ) -> tuple[Shape, ...]:
-    """Shapes that broadcast together: each is the common one with leading axes left out and others of length 1."""
+    """Shapes that broadcast together: a common one, often itself, or without leading axes and with some of length 1."""
     common = draw(shapes(max_dims, max_side, min_side))
     found = []
     for _ in range(count):
-        start = draw(st.integers(0, len(common)))
-        found.append(tuple(1 if draw(st.booleans()) else n for n in common[start:]))
+        broadcast = draw(st.booleans())
+        start = draw(st.integers(0, len(common))) if broadcast else 0
+        found.append(tuple(1 if broadcast and draw(st.booleans()) else n for n in common[start:]))
     return tuple(found)
 
 
 @st.composite
 def arrays(draw: Any, shape: Shape | SearchStrategy[Shape], values: SearchStrategy[float] | None = None) -> np.ndarray:
-    """Arrays of float64 of a shape, with entries from ``values`` (the lattice by default)."""
+    """Arrays of float64 of a shape, with independent entries from ``values`` (``lattice()`` by default)."""
     shape = draw(shape) if isinstance(shape, SearchStrategy) else shape
-    values = lattice() if values is None else values
-    size = int(np.prod(shape))
-    return np.array(draw(st.lists(values, min_size=size, max_size=size)), dtype=float).reshape(shape)
+    size = prod(shape)
+    entries = draw(st.lists(lattice() if values is None else values, min_size=size, max_size=size))
+    return np.array(entries, dtype=float).reshape(shape)
 
 
 @st.composite
 def distinct_arrays(draw: Any, shape: Shape | SearchStrategy[Shape]) -> np.ndarray:
-    """Arrays whose entries all differ, by at least 1/64."""
+    """Arrays of float64 without ties: the entries, in any order, are at least 1/64 apart."""
     shape = draw(shape) if isinstance(shape, SearchStrategy) else shape
-    size = int(np.prod(shape))
-    entries = draw(st.lists(st.integers(-256, 256), min_size=size, max_size=size, unique=True))
-    return np.array(entries, dtype=float).reshape(shape) / 64
+    size = prod(shape)
+    reach = max(256, size)
+    entries = draw(st.lists(st.integers(-reach, reach), min_size=size, max_size=size, unique=True))
+    return np.array(entries, dtype=float).reshape(shape) / PER_UNIT
 
 
-@st.composite
-def axes(draw: Any, ndim: int) -> int | tuple[int, ...] | None:
-    """What a reduction takes as ``axis``: None, an integer of either sign, or a tuple without repeats."""
-    if ndim == 0:
-        return draw(st.sampled_from([None, ()]))
-    axis = st.integers(-ndim, ndim - 1)
-    several = st.lists(axis, max_size=ndim, unique_by=lambda a: a % ndim).map(tuple)
-    return draw(st.one_of(st.none(), axis, several))
+def layouts(array: np.ndarray) -> SearchStrategy[np.ndarray]:
+    """The same values in other memory: C or Fortran order, spread in a larger array, reversed, or read-only."""
+    copies: list[Callable] = [np.copy, lambda a: np.array(a, order="F"), _spread, _reversed, _read_only]
+    return st.sampled_from(copies).map(lambda copy: copy(array))
 
 
-@st.composite
-def layouts(draw: Any, array: np.ndarray) -> np.ndarray:
-    """The same values in other memory: C or Fortran order, strided, with negative strides, or read-only."""
-    array = np.asarray(array)
-    kind = draw(st.sampled_from(["C", "Fortran", "strided", "reversed", "read-only"]))
-    if kind == "Fortran":
-        return np.array(array, order="F")
-    if kind == "strided" and array.ndim:
-        larger = np.full(tuple(2 * n for n in array.shape), np.nan, array.dtype)
-        view = larger[tuple(slice(0, 2 * n, 2) for n in array.shape)]
-        view[...] = array
-        return view
-    if kind == "reversed" and array.ndim:
-        return np.flip(np.ascontiguousarray(np.flip(array)))
-    copy = array.copy()
-    copy.flags.writeable = kind != "read-only"
+def _spread(array: np.ndarray) -> np.ndarray:
+    """Every second entry, along each axis, of a larger array that is NaN elsewhere."""
+    larger = np.full([2 * n + 1 for n in array.shape], np.nan, array.dtype)
+    view = larger[(*[slice(1, None, 2)] * array.ndim, ...)]
+    view[...] = array
+    return view
+
+
+def _reversed(array: np.ndarray) -> np.ndarray:
+    """A view with negative strides along every axis."""
+    reverse = (*[slice(None, None, -1)] * array.ndim, ...)
+    return array[reverse].copy()[reverse]
+
+
+def _read_only(array: np.ndarray) -> np.ndarray:
+    copy = np.array(array)
+    copy.flags.writeable = False
     return copy
+
+
+def axes(ndim: int) -> SearchStrategy[int | tuple[int, ...] | None]:
+    """What a reduction takes as ``axis``: None, an integer of either sign, or a tuple (also ()) without repeats."""
+    if ndim == 0:
+        return st.sampled_from([None, ()])
+    axis = st.integers(-ndim, ndim - 1)
+    return st.none() | axis | st.lists(axis, unique_by=lambda a: a % ndim).map(tuple)
 
 
 @st.composite
 def indices(draw: Any, shape: Shape) -> Any:
-    """Index expressions of every kind for an array of ``shape``."""
-    kinds = ["basic", "mask"] + (["integers", "mixed"] if shape and all(shape) else [])
-    kind = draw(st.sampled_from(kinds))
-    if kind == "mask":
-        covered = draw(st.integers(0, len(shape)))
-        size = int(np.prod(shape[:covered]))
-        bits = draw(st.lists(st.booleans(), min_size=size, max_size=size))
-        return np.array(bits, dtype=bool).reshape(shape[:covered])
-    parts: list[Any] = []
-    for n in shape[: draw(st.integers(0, len(shape)))]:
-        options: list[SearchStrategy[Any]] = [st.slices(n)]
-        if n:
-            options.append(st.integers(-n, n - 1))
-        parts.append(draw(st.one_of(options)))
-    if kind in ("integers", "mixed") and parts:
-        length = draw(st.integers(0, 4))
-        for i, n in enumerate(shape[: len(parts)]):
-            if kind == "integers" or i == 0 or draw(st.booleans()):
-                entries = draw(st.lists(st.integers(-n, n - 1), min_size=length, max_size=length))
-                parts[i] = np.array(entries, dtype=np.intp)
-    elif draw(st.booleans()):
-        parts.insert(draw(st.integers(0, len(parts))), None)
-    if len(parts) < len(shape) and draw(st.booleans()):
-        parts.append(Ellipsis)
+    """Every kind of index of an array of ``shape``, in bounds, and mixtures of them, with or without a tuple around.
+
+    Integers, slices of either direction, Ellipsis, newaxis, arrays and lists of integers that broadcast together (and
+    repeat themselves), boolean masks of one or several axes, and single booleans.
+    """
+    covered = draw(st.integers(0, len(shape)))
+    if draw(st.integers(0, 4)) == 0:
+        return draw(_masks(shape[:covered]))
+    after = draw(st.integers(0, covered)) if draw(st.booleans()) else None  # how many parts follow an Ellipsis
+    sides = shape[:covered] if after is None else shape[: covered - after] + shape[len(shape) - after :]
+    parts = draw(_parts(sides))
+    if after is not None:
+        parts.insert(covered - after, Ellipsis)
+    extra = draw(st.sampled_from([(), (), (None,), (None, None), (True,)]))
+    for part in extra:
+        parts.insert(draw(st.integers(0, len(parts))), part)
     return parts[0] if len(parts) == 1 and draw(st.booleans()) else tuple(parts)
+
+
+@st.composite
+def _parts(draw: Any, sides: Shape) -> list[Any]:
+    """An index for each axis, of which those that are arrays broadcast together."""
+    kinds = [draw(st.sampled_from(["integer", "slice", "slice", "integers", "mask"])) for _ in sides]
+    common = draw(shapes(max_dims=2, max_side=3))
+    parts: list[Any] = [None] * len(sides)
+    if "mask" in kinds:  # the first one says how many entries the arrays select; a second might disagree
+        first = kinds.index("mask")
+        parts[first] = draw(_masks(sides[first : first + 1]))
+        common = (int(parts[first].sum()),)
+    for i, (kind, side) in enumerate(zip(kinds, sides, strict=True)):
+        if parts[i] is None:
+            possible = kind in ("integer", "integers") and (side or kind == "integers" and 0 in common)
+            parts[i] = draw(_positions(side, common if kind == "integers" else ()) if possible else st.slices(side))
+    return parts
+
+
+@st.composite
+def _positions(draw: Any, side: int, common: Shape) -> Any:
+    """Positions on an axis: an integer, or an array or list of them of a shape that broadcasts to ``common``."""
+    position = st.integers(-side, side - 1) if side else st.nothing()
+    if not common:
+        return draw(position)
+    shape = tuple(1 if side and draw(st.integers(0, 3)) == 0 else n for n in common)
+    entries = draw(st.lists(position, min_size=prod(shape), max_size=prod(shape)))
+    array = np.array(entries, dtype=draw(st.sampled_from([np.intp, np.int8]))).reshape(shape)
+    return array.tolist() if entries and draw(st.booleans()) else array
+
+
+def _masks(shape: Shape) -> SearchStrategy[np.ndarray]:
+    size = prod(shape)
+    return st.lists(st.booleans(), min_size=size, max_size=size).map(lambda bits: np.array(bits, bool).reshape(shape))

@@ -25,7 +25,8 @@ THREADS = dict.fromkeys(
 assert "numpy" not in sys.modules, "the number of threads is set before NumPy is imported"
 os.environ.update(THREADS, JAX_PLATFORMS="cpu")
 
-from . import long_tape, report, subprocesses  # noqa: E402  # after the environment
+from . import long_tape, memory, report  # noqa: E402  # after the environment is set
+from .alone import import_time  # noqa: E402
 from .chains import CHAINS  # noqa: E402
 from .matrices import PRODUCTS  # noqa: E402
 from .measuring import check_agreement, measure  # noqa: E402
@@ -56,15 +57,17 @@ def main() -> None:
         print("\n" + report.comparison(chosen, times))
         found["times"] = {w: {name: vars(t) for name, t in row.items()} for w, row in times.items()}
     if "long-tape" in arguments.only:
-        phases = long_tape.measure(long_tape.LENGTHS[: 2 if arguments.quick else 3])
+        phases = long_tape.measure(long_tape.LENGTHS, repeats=1 if arguments.quick else 3)
         print("\n" + report.long_tape(phases))
         found["long-tape"] = {name: {n: p._asdict() for n, p in rows.items()} for name, rows in phases.items()}
     if "memory" in arguments.only:
-        found["memory"] = subprocesses.measure_memory()
+        found["memory"] = memory.measure()
         print("\n" + report.memory(found["memory"]))
     if "import" in arguments.only:
-        everything, own = found["import"] = subprocesses.import_time(3 if arguments.quick else 10)
-        print(f"\nimport autodiff, nn, optim: {everything * 1e3:.0f} ms, {own * 1e3:.0f} ms of it beyond NumPy and SciPy")
+        everything, own = found["import"] = import_time(3 if arguments.quick else 10)
+        print(
+            f"\nimport autodiff, nn, optim: {everything * 1e3:.0f} ms, {own * 1e3:.0f} ms of it beyond NumPy and SciPy"
+        )
     if arguments.json:
         arguments.json.write_text(json.dumps(found, indent=2) + "\n")
 

@@ -1,14 +1,20 @@
-"""A million operations in a row: the time per operation must not grow, and no release of the graph may recurse."""
+"""A million operations in a row: the time per operation must not grow, and no release of the graph may recurse.
+
+``python -m tests.benchmarks.long_tape IMPLEMENTATION LENGTH`` prints one measurement. Each has its own process, because
+a good part of the time is Python's garbage collector, whose cost depends on all that is alive.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from .alone import run_alone
 from .measuring import HAND, OURS
 from .peers import PYTORCH
 
@@ -80,17 +86,19 @@ def _check(gradient: float, length: int) -> None:
 IMPLEMENTATIONS = {HAND: by_hand, OURS: ours, PYTORCH: pytorch}
 
 
-def measure(lengths: tuple[int, ...] = LENGTHS, repeats: int = 3) -> dict[str, dict[int, Phases]]:
-    """The best of several runs, by implementation and length; the longest chain runs once."""
+def measure(lengths: Sequence[int], repeats: int) -> dict[str, dict[int, Phases]]:
+    """The best of several runs, by implementation and length."""
     found: dict[str, dict[int, Phases]] = {}
-    for name, run in IMPLEMENTATIONS.items():
+    for name in IMPLEMENTATIONS:
         try:
-            found[name] = {n: _best([run(n) for _ in range(1 if n == max(lengths) else repeats)]) for n in lengths}
+            for n in lengths:
+                runs = [run_alone("tests.benchmarks.long_tape", (name, n)) for _ in range(repeats)]
+                found.setdefault(name, {})[n] = Phases(*map(min, zip(*runs)))
         except ImportError:
             if name in (HAND, OURS):
                 raise
     return found
 
 
-def _best(runs: list[Phases]) -> Phases:
-    return Phases(*map(min, zip(*runs)))
+if __name__ == "__main__":
+    print(*IMPLEMENTATIONS[sys.argv[1]](int(sys.argv[2])))

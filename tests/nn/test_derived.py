@@ -131,6 +131,8 @@ def test_a_wrong_gradient_is_caught():
 def test_activations_agree_with_pytorch(function):
     torch = pytest.importorskip("torch")
     x = np.array([-800.0, -30.0, -1.0, -0.0, 0.0, 0.5, 30.0, 800.0])
+    if function is gelu:
+        x = x[x != -30.0]  # PyTorch's 1 + erf(x) has cancelled to 0 there; test_activation.py compares with ndtr
     peer = torch.tensor(x, requires_grad=True)
     theirs = getattr(torch.nn.functional if function in (relu, gelu) else torch, function.__name__)(peer)
     theirs.sum().backward()

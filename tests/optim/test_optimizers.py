@@ -152,6 +152,40 @@ def test_a_step_never_writes_into_memory_that_somebody_else_sees():
     assert p.grad.data.tolist() == [2.0] * 3
 
 
+def test_a_step_is_all_or_nothing_when_a_parameter_has_changed_its_shape():
+    a, b = Parameter([1.0]), Parameter([2.0])
+    optimizer = optim.Adam([a, b])
+    for size in (1, 3):
+        b.data = np.ones(size, np.float32)
+        a.grad, b.grad = np.ones(1, np.float32), np.ones(size, np.float32)
+        before = a.data.copy()
+        if size == 1:
+            optimizer.step()
+        else:
+            with pytest.raises(ValueError, match=r"parameter 1 has shape \(3,\)"):
+                optimizer.step()
+            assert a.data[0] == before[0] and optimizer.state["0"]["t"] == 1
+
+
+def test_momentum_may_be_switched_on_later():
+    p = Tensor([1.0], requires_grad=True)
+    optimizer = optim.SGD([p], lr=1.0)
+    for momentum, expected in ((0.0, 0.0), (0.5, -1.0), (0.5, -2.5)):
+        optimizer.momentum, p.grad = momentum, [1.0]
+        optimizer.step()
+        assert p.data[0] == expected
+
+
+def test_loaded_state_is_checked_as_a_whole():
+    p = Tensor([1.0], requires_grad=True)
+    optimizer = optim.Adam([p])
+    saved = optimizer.state_dict()
+    saved["hyperparameters"]["lr"] = -1.0
+    with pytest.raises(ValueError, match="lr"):
+        optimizer.load_state_dict(saved)
+    assert optimizer.lr == 1e-3
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [

@@ -6,87 +6,172 @@ A row (``rows_*.py``) says how to draw a call of the function; the claims below 
 from __future__ import annotations
 
 import importlib
+from collections import Counter
+from collections.abc import Callable, Iterable
+from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-import autodiff  # noqa: F401  (registers the primitives)
-from autodiff import Tensor
+from autodiff import Tensor, gradients
+from autodiff.dispatch import qualified_name
 from autodiff.primitive import IMPLEMENTATIONS, REGISTRY
 from autodiff.testing import check_grads
 from autodiff.testing.strategies import layouts
 
-MODULES = sorted(path.stem for path in Path(__file__).parent.glob("rows_*.py"))
-ROWS = {}
-for name in MODULES:
-    ROWS.update(importlib.import_module(f"{__package__}.{name}" if __package__ else name).ROWS)
-LIBRARY = {*REGISTRY, *IMPLEMENTATIONS}
-each_primitive = pytest.mark.parametrize(
-    "function", list(ROWS), ids=lambda f: f"{getattr(f, '__module__', 'ufunc')}.{getattr(f, '__name__', f)}"
-)
+FILES = sorted(path.stem for path in Path(__file__).parent.glob("rows_*.py"))
+TABLES = [importlib.import_module(f"{__package__}.{name}").ROWS for name in FILES]
+ROWS: dict[Callable, st.SearchStrategy] = {function: row for table in TABLES for function, row in table.items()}
+
+CONCLUSIVE = 0.85
+"""The share of comparisons with differences that must be able to tell a right gradient from a wrong one. The others are
+second derivatives at ties and kinks, which have none."""
+
+ROUNDINGS = 100
+"""How many units in the last place a gradient may be off, relative to the largest of its entries and the cotangent's:
+arguments are exact in float32, a rule rounds a few dozen times, and where it uses the output (``1 - out * out``) it does
+so relative to 1 rather than to its result."""
 
 
-def test_every_primitive_has_a_row_and_every_row_a_primitive():
-    missing = sorted(f.__name__ for f in LIBRARY if f not in ROWS)
-    unknown = sorted(getattr(f, "__name__", str(f)) for f in ROWS if f not in LIBRARY)
-    assert (missing, unknown) == ([], [])
+def library() -> set[Callable]:
+    """What has a gradient by importing ``autodiff``, without what ``nn`` or a test may have taught the tape since."""
+    owners = ("numpy", "scipy", "autodiff", "_operator")
+    known = {*REGISTRY, *IMPLEMENTATIONS}
+    return {f for f in known if (getattr(f, "__module__", None) or "numpy").partition(".")[0] in owners}
 
 
-@each_primitive
+def of(functions: Iterable[Callable]) -> Any:
+    return pytest.mark.parametrize("function", list(functions), ids=qualified_name)
+
+
+each_function = of(ROWS)
+
+
+def takes_several(function: Callable) -> bool:
+    primitive = REGISTRY.get(function)
+    return primitive is not None and (len(primitive.arguments) > 1 or primitive.listed is not None)
+
+
+@st.composite
+def laid_out(draw: Any, function: Callable) -> tuple[Callable, list[np.ndarray]]:
+    """A call with arguments of float64 or float32 in any memory layout."""
+    f, args = draw(ROWS[function])
+    dtype = draw(st.sampled_from([np.float64, np.float32]))
+    return f, [draw(layouts(x.astype(dtype))) for x in args]
+
+
+def run(f: Callable, tensors: list[Tensor]) -> Tensor:
+    with np.errstate(all="ignore"):
+        return f(*tensors)
+
+
+def leaves(args: list[np.ndarray]) -> list[Tensor]:
+    return [Tensor(x, requires_grad=True) for x in args]
+
+
+def pulled_back(out: Tensor, tensors: list[Tensor], cotangent: np.ndarray) -> list[np.ndarray]:
+    """The gradients, zeros where the tape has no way; the graph is kept."""
+    if not out.requires_grad:
+        return [np.zeros_like(t.data) for t in tensors]
+    found = gradients([out], tensors, [cotangent], retain_graph=True, allow_unused=True)
+    return [np.zeros_like(t.data) if g is None else g.data for g, t in zip(found, tensors, strict=True)]
+
+
+def normal(like: Tensor) -> np.ndarray:
+    return np.random.default_rng(0).normal(size=like.shape).astype(like.dtype)
+
+
+def test_every_primitive_has_one_row_and_every_row_a_primitive() -> None:
+    known = library()
+    counts = Counter(function for table in TABLES for function in table)
+    assert [qualified_name(f) for f in known if f not in counts] == []
+    assert [qualified_name(f) for f in counts if f not in known] == []
+    assert [qualified_name(f) for f in counts if counts[f] > 1] == []
+
+
+@each_function
 @given(data=st.data())
-@settings(max_examples=settings.default.max_examples)
-def test_values_are_numpys_bit_for_bit_in_any_memory_layout(function, data):
-    f, args = data.draw(ROWS[function])
-    dtype = data.draw(st.sampled_from([np.float64, np.float32]))
-    args = [data.draw(layouts(x.astype(dtype))) for x in args]
+def test_values_are_numpys_bit_for_bit_in_any_memory_layout(function: Callable, data: Any) -> None:
+    f, args = data.draw(laid_out(function))
     with np.errstate(all="ignore"):
         expected, found = f(*args), f(*[Tensor(x, requires_grad=True) for x in args])
     assert isinstance(found, Tensor)
     assert found.dtype == expected.dtype
-    np.testing.assert_array_equal(found.data, expected, strict=found.ndim > 0)
+    np.testing.assert_array_equal(found.data, np.asarray(expected), strict=True)
 
 
-@each_primitive
+@each_function
+def test_gradients_of_first_and_second_order_are_those_of_the_differences(function: Callable) -> None:
+    checked = conclusive = 0
+
+    @given(ROWS[function], st.sampled_from([2, 1]), st.integers(0, 99))
+    def compare(call: tuple[Callable, list], order: int, seed: int) -> None:
+        nonlocal checked, conclusive
+        f, args = call
+        report = check_grads(f, *args, order=order, seed=seed, directions=1, entries=3, min_conclusive=0)
+        checked, conclusive = checked + report.checked, conclusive + report.conclusive
+
+    compare()
+    assert conclusive >= CONCLUSIVE * checked > 0
+
+
+@each_function
 @given(data=st.data())
-def test_gradients_of_first_and_second_order_are_those_of_the_differences(function, data):
-    f, args = data.draw(ROWS[function])
-    with np.errstate(all="ignore"):
-        check_grads(f, *args, order=2, seed=data.draw(st.integers(0, 99)), directions=1)
+def test_gradients_do_not_depend_on_memory_layout_and_in_float32_only_by_rounding(
+    function: Callable, data: Any
+) -> None:
+    f, args = data.draw(laid_out(function))
+    tensors, exact_tensors = leaves(args), leaves([x.astype(np.float64, order="C") for x in args])
+    out, exact_out = run(f, tensors), run(f, exact_tensors)
+    cotangent = normal(out)
+    found, exact = pulled_back(out, tensors, cotangent), pulled_back(exact_out, exact_tensors, cotangent)
+    for x, g, reference in zip(args, found, exact, strict=True):
+        assert (g.shape, g.dtype) == (x.shape, x.dtype)
+        finite = np.isfinite(reference)
+        np.testing.assert_array_equal(np.isfinite(g), finite)
+        size = np.abs(reference[finite]).max(initial=0) + np.abs(cotangent).max(initial=0)
+        error = np.abs(g - reference)[finite].max(initial=0)
+        assert error <= ROUNDINGS * np.finfo(x.dtype).eps * size
+    for g in pulled_back(out, tensors, np.zeros_like(cotangent)):
+        np.testing.assert_array_equal(g, np.zeros_like(g))
 
 
-@each_primitive
+@each_function
 @given(data=st.data())
-def test_gradients_have_shape_and_dtype_of_their_arguments_and_memory_of_their_own(function, data):
-    f, args = data.draw(ROWS[function])
-    dtype = data.draw(st.sampled_from([np.float64, np.float32]))
-    args = [data.draw(layouts(x.astype(dtype))) for x in args]
-    copies = [x.copy() for x in args]
-    tensors = [Tensor(x, requires_grad=True) for x in args]
-    with np.errstate(all="ignore"):
-        out = f(*tensors)
-    if not out.requires_grad:
-        return
-    cotangent = np.random.default_rng(0).normal(size=out.shape).astype(out.dtype)
-    kept, value = cotangent.copy(), out.data.copy()
+def test_a_backward_pass_changes_no_array_and_its_gradients_share_no_memory(function: Callable, data: Any) -> None:
+    f, args = data.draw(laid_out(function))
+    tensors = leaves(args)
+    out = run(f, tensors)
+    assume(out.requires_grad)
+    cotangent = normal(out)
+    seen = [*args, out.data, cotangent]
+    copies = [array.copy() for array in seen]
     out.backward(cotangent)
-    for x, copy in zip([*args, cotangent, out.data], [*copies, kept, value], strict=True):
-        np.testing.assert_array_equal(x, copy)
-    grads = [t.grad for t in tensors if t.grad is not None]
+    for array, copy in zip(seen, copies, strict=True):
+        np.testing.assert_array_equal(array, copy)
     for t in tensors:
-        assert t.grad is None or (t.grad.shape == t.shape and t.grad.dtype == t.dtype)
-    for i, g in enumerate(grads):
-        assert g.data.flags.writeable
-        others = [*args, cotangent, out.data, *(other.data for other in grads[:i])]
-        assert not any(np.shares_memory(g.data, other) for other in others)
-    reference = [Tensor(x.astype(np.float64), requires_grad=True) for x in args]
-    with np.errstate(all="ignore"):
-        f(*reference).backward(kept.astype(np.float64))
-    for t, exact in zip(tensors, reference, strict=True):
-        if dtype == np.float32 and t.grad is not None:
-            size = np.abs(exact.grad.data).max(initial=1e-3)
-            finite = np.isfinite(t.grad.data) & np.isfinite(exact.grad.data) & (size < 1e30)
-            error = np.abs(t.grad.data - exact.grad.data)[finite].max(initial=0)
-            assert error <= 2e-3 * size, f"float32 gradient off by {error / size:.1e} of its size"
+        if t.grad is not None:
+            assert t.grad.data.flags.writeable
+            assert not any(np.shares_memory(t.grad.data, other) for other in seen)
+            seen.append(t.grad.data)
+
+
+@of(filter(takes_several, ROWS))
+@given(data=st.data())
+def test_a_repeated_argument_gets_the_sum_of_its_gradients(function: Callable, data: Any) -> None:
+    f, args = data.draw(ROWS[function])
+    pairs = [(i, j) for i, j in combinations(range(len(args)), 2) if args[i].shape == args[j].shape]
+    assume(pairs)
+    i, j = data.draw(st.sampled_from(pairs))
+    args[j] = args[i]
+    apart, once = leaves(args), leaves(args)
+    once[j] = once[i]
+    out = run(f, apart)
+    cotangent = normal(out)
+    g = pulled_back(out, apart, cotangent)
+    (together,) = pulled_back(run(f, once), [once[i]], cotangent)
+    np.testing.assert_allclose(together, g[i] + g[j], rtol=1e-12, atol=1e-12)

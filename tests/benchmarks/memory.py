@@ -1,14 +1,12 @@
-"""What is measured in a process of its own: peak memory, and the time of the import.
+"""Peak memory of a training step and of operations on large arrays.
 
-``python -m tests.benchmarks.subprocesses CASE IMPLEMENTATION`` prints one measurement of memory.
+``python -m tests.benchmarks.memory CASE IMPLEMENTATION`` prints one measurement.
 """
 
 from __future__ import annotations
 
 import gc
-import os
 import re
-import subprocess
 import sys
 import tracemalloc
 from collections.abc import Callable
@@ -19,9 +17,10 @@ from typing import Any
 import numpy as np
 
 from . import mlp, peers
-from .measuring import HAND, Implementation
+from .alone import run_alone
+from .measuring import HAND, OURS, Implementation
 
-IMPLEMENTATIONS = (HAND, peers.OURS, peers.PYTORCH, peers.AUTOGRAD, peers.JAX_JIT)
+IMPLEMENTATIONS = (HAND, OURS, peers.PYTORCH, peers.AUTOGRAD, peers.JAX_JIT)
 UNTRACED = (peers.PYTORCH, peers.JAX_JIT)
 MEBIBYTE = 1 << 20
 PAIRS = 10
@@ -116,47 +115,23 @@ def _start_of_peak() -> int:
     return _status("VmRSS")
 
 
-def measure_memory() -> dict[str, dict]:
+def measure() -> dict[str, dict]:
     """``peak_memory`` of all cases and implementations, each in a process that returns freed memory at once."""
-    environment = dict(os.environ, MALLOC_MMAP_THRESHOLD_="65536", MALLOC_TRIM_THRESHOLD_="0")
+    environment = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "0"}
     found: dict[str, dict] = {}
     for case, (title, _, _) in CASES.items():
         row = found[case] = {"title": title, "resident": {}, "traced": {}, "alive": {}}
         for name in IMPLEMENTATIONS:
-            command = [sys.executable, "-m", __name__, case, name]
-            done = subprocess.run(command, env=environment, capture_output=True, text=True)
-            if "ModuleNotFoundError" in done.stderr and name not in (HAND, peers.OURS):
+            try:
+                resident, gradients, *traced = run_alone("tests.benchmarks.memory", (case, name), environment)
+            except ImportError:
+                if name in (HAND, OURS):
+                    raise
                 continue
-            if done.returncode:
-                raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr}")
-            row["resident"][name], row["gradients"], *traced = map(float, done.stdout.split())
+            row["resident"][name], row["gradients"] = resident, gradients
             if traced:
                 row["traced"][name], row["alive"][name] = traced
     return found
-
-
-IMPORT = """
-import importlib, sys, time
-for module in {modules}:
-    importlib.import_module(module)
-start = time.perf_counter()
-import autodiff, nn, optim
-print(time.perf_counter() - start)
-print(*[m for m, found in sys.modules.items() if m.partition(".")[0] in ("numpy", "scipy") and found.__spec__])
-"""
-
-
-def import_time(repeats: int) -> tuple[float, float]:
-    """Seconds that ``import autodiff, nn, optim`` takes at best: in all, and with its part of NumPy and SciPy there."""
-
-    def imported(modules: list[str]) -> tuple[float, list[str]]:
-        code = IMPORT.format(modules=modules)
-        out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-        seconds, names = out.splitlines()
-        return float(seconds), names.split()
-
-    everything, modules = min(imported([]) for _ in range(repeats))
-    return everything, min(imported(modules)[0] for _ in range(repeats))
 
 
 if __name__ == "__main__":
