@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from .tape import Node, Tape, current, recording
+from .tape import Node, Tape, current, enter, is_recording, leave
 
 LIBRARY = frozenset(("autodiff", "nn", "optim", "numpy", "scipy"))
 
@@ -33,21 +33,11 @@ class detect_anomaly:
         RuntimeError: from the backward pass, as above.
     """
 
-    def __init__(self) -> None:
-        self._entered: list[tuple[Tape, Tape | None]] = []
-
     def __enter__(self) -> None:
-        tape = Tape()
-        tape.outer, tape.watch = current.get(), Watch()
-        self._entered.append((current.get(), recording.get()))
-        current.set(tape)
-        if recording.get() is not None:
-            recording.set(tape)
+        enter(self, Tape(current.get(), Watch()), is_recording())
 
     def __exit__(self, *exception: object) -> None:
-        outer, mode = self._entered.pop()
-        current.set(outer)
-        recording.set(mode)
+        leave(self)
 
 
 class Watch:

@@ -18,8 +18,8 @@ from .tape import Leaf, Node, current, propagate, recording
 class HookHandle:
     """Takes a hook off again."""
 
-    def __init__(self, hooks: dict[int, Callable], hook: Callable) -> None:
-        self._hooks, self._key = hooks, max(hooks, default=0) + 1
+    def __init__(self, hooks: dict[object, Callable], hook: Callable) -> None:
+        self._hooks, self._key = hooks, object()
         hooks[self._key] = hook
 
     def remove(self) -> None:
@@ -34,7 +34,7 @@ class HookedPullback:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.hooks: dict[int, Callable] | None = None
+        self.hooks: dict[object, Callable] | None = None
         self.retained: Leaf | None = None
 
     def run(self, g: Any, saved: tuple, parents: tuple) -> tuple:
@@ -51,9 +51,9 @@ class HookedPullback:
 
 def hooked(node: Node) -> HookedPullback:
     """The node's place for hooks. The rule moves to a node of its own, just below in the order of the tape."""
+    if node.saved is None:
+        raise RuntimeError(f"a hook on {node.pullback.name}, whose graph was already released, could never run")
     if not isinstance(node.pullback, HookedPullback):
-        if node.saved is None:
-            raise RuntimeError(f"a hook on {node.pullback.name}, whose graph was already released, could never run")
         rule = Node()
         rule.position = node.position - 0.5  # type: ignore[assignment]  # between the node and what it was made from
         for slot in ("pullback", "parents", "saved", "shape", "dtype", "code", "offset", "tape"):
@@ -62,15 +62,15 @@ def hooked(node: Node) -> HookedPullback:
     return node.pullback
 
 
-def _run_hooks(hooks: dict[int, Callable] | None, g: Any, name: str) -> Any:
+def _run_hooks(hooks: dict[object, Callable] | None, g: Any, name: str) -> Any:
     for hook in list((hooks or {}).values()):
         shown = wrap(g, None)
         replaced = hook(shown)
         if replaced is not None:
             if np.shape(replaced) != shown.shape:
                 raise ValueError(f"a hook on {name} returned shape {np.shape(replaced)} for a gradient {shown.shape}")
-            g = replaced if type(g) in tensor_types else unwrap(replaced)
-            g = g.astype(shown.dtype) if hasattr(g, "dtype") and g.dtype != shown.dtype else g
+            replaced = wrap(replaced, None) if type(g) in tensor_types else np.asarray(unwrap(replaced))
+            g = replaced if replaced.dtype == shown.dtype else replaced.astype(shown.dtype)
     return g
 
 
@@ -94,6 +94,8 @@ def seed(tensor: Any, gradient: Any, what: str = "backward()") -> Any:
     if type(gradient) in tensor_types and gradient._node is not None:
         return gradient if gradient.dtype == tensor.dtype else gradient.astype(tensor.dtype)
     array = np.asarray(unwrap(gradient))
+    if array.dtype.kind == "c" and tensor.dtype.kind != "c":
+        raise TypeError(f"{what}: a complex gradient for a tensor of dtype {tensor.dtype}; pass its real part")
     return array if array.dtype == tensor.dtype else array.astype(tensor.dtype)
 
 
@@ -121,8 +123,8 @@ def pull(
         node = tensor._node
         cotangents[node] = cotangents[node] + g if node in cotangents else g
     mode = recording.get()
-    recording.set(current.get() if create_graph else None)
     try:
+        recording.set(current.get() if create_graph else None)
         with np.errstate(all="ignore"):
             found = propagate(
                 cotangents,
@@ -142,12 +144,18 @@ def backward(
     """Accumulate into ``.grad`` of the leaves the gradients of ``tensors``, in one pass: all or nothing."""
     cotangents = pull(tensors, gradients, retain_graph=retain_graph, create_graph=create_graph)
     leaves = [leaf for leaf in cotangents if isinstance(leaf, Leaf)]
-    grads = []
-    for leaf in leaves:
-        g = [cotangents.pop(leaf)]
-        if leaf.hooks:
-            g = [_run_hooks(leaf.hooks, g.pop(), "a leaf")]
-        grads.append(_accumulated(leaf.grad, g, create_graph))
+    mode = recording.get()
+    try:
+        recording.set(current.get() if create_graph else None)
+        with np.errstate(all="ignore"):
+            grads = []
+            for leaf in leaves:
+                found = [cotangents.pop(leaf)]
+                if leaf.hooks:
+                    found = [_run_hooks(leaf.hooks, found.pop(), "a leaf")]
+                grads.append(_accumulated(leaf.grad, found, create_graph))
+    finally:
+        recording.set(mode)
     deque(map(_set_grad, leaves, grads), maxlen=0)  # one call of C: an interrupt comes before it or after it
 
 
@@ -158,8 +166,7 @@ def _accumulated(earlier: Any, found: list, create_graph: bool) -> Any:
     """A new tensor for ``.grad``: the earlier one plus the cotangent in ``found``, in memory of its own."""
     if create_graph:
         g = wrap(found.pop(), None)
-        with np.errstate(all="ignore"):
-            return g.clone() if earlier is None else earlier + g
+        return g.clone() if earlier is None else earlier + g
     if earlier is None:
         return wrap(take_own(found), None)
     return wrap(earlier._data + found.pop(), None)

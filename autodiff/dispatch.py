@@ -28,11 +28,19 @@ class Dispatch(dict):
 
 dispatch = Dispatch()
 
+WRITERS = frozenset((np.copyto, np.fill_diagonal, np.place, np.put, np.put_along_axis, np.putmask))
+"""Functions that change their first argument; the memory of a tensor may be seen by others."""
+
+REDUCTIONS: dict[np.ufunc, Callable] = {np.add: np.sum, np.multiply: np.prod, np.maximum: np.max, np.minimum: np.min}
+"""What the method ``reduce`` of a ufunc is called as a function."""
+
 
 def _on_arrays(function: Callable, allowed: bool) -> Callable:
     """A function with nothing to differentiate, run on the arrays; others refuse a tracked tensor."""
 
     def run(*args: Any, **kwargs: Any) -> Any:
+        if function in WRITERS and type(args[0]) in tensor_types:
+            raise TypeError(f"{qualified_name(function)} would write into a tensor's memory; assign with x[i] = v")
         if not allowed and any(t._node is not None for t in tensors_in((args, kwargs))):
             raise TypeError(
                 f"{qualified_name(function)} has no gradient here: a tensor that requires grad would lose it silently; "
@@ -75,10 +83,11 @@ def unwrap(value: Any) -> Any:
 def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple, kwargs: dict) -> Any:
     """A ufunc's methods and keywords: what has a primitive, and a refusal by name of what does not."""
     tracked = any(t._node is not None for t in tensors_in((inputs, kwargs)))
-    kwargs = {key: value for key, value in kwargs.items() if value is not None}
-    reduction = {np.add: np.sum, np.multiply: np.prod, np.maximum: np.max, np.minimum: np.min}.get(ufunc)
-    if method == "reduce" and reduction is not None and "out" not in kwargs:
-        return dispatch[reduction](inputs[0], **{"axis": 0, **kwargs})
+    kwargs = {key: value for key, value in kwargs.items() if value is not None or key == "axis"}
+    if method == "reduce" and ufunc in REDUCTIONS and "out" not in kwargs:
+        return dispatch[REDUCTIONS[ufunc]](inputs[0], **{"axis": 0, **kwargs})
+    if method == "at" and type(inputs[0]) in tensor_types:
+        raise TypeError(f"numpy.{ufunc.__name__}.at would write into a tensor's memory; assign with x[i] = v")
     if method == "__call__" and not kwargs:
         return dispatch[ufunc](*inputs)
     if not tracked or (ufunc in CONSTANTS and "out" not in kwargs):
@@ -92,12 +101,13 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple, kwargs: dict) -> Any
         if set(kwargs) == {"dtype"}:
             dtype = np.dtype(kwargs["dtype"])
             return dispatch[ufunc](*(dispatch[np.astype](wrap(value, None), dtype) for value in inputs))
-    raise TypeError(f"numpy.{ufunc.__name__}: {what} cannot be differentiated; leave it out, or pass t.detach()")
+    raise TypeError(f"{qualified_name(ufunc)}: {what} cannot be differentiated; leave it out, or pass t.detach()")
 
 
 def recording_function(described: Primitive) -> Callable:
     """What to call for a primitive: its function if NumPy dispatches it, else one that looks for tensors itself."""
     function = described.function
+    dispatch.pop(function, None)  # an earlier rule, or a refusal
     if isinstance(function, np.ufunc) or hasattr(function, "_implementation"):
         return function
 
@@ -107,7 +117,7 @@ def recording_function(described: Primitive) -> Callable:
             if type(value) in tensor_types or type(value) in (list, tuple) and any(True for _ in tensors_in(value)):
                 return dispatch[function](*args, **kwargs)
         result = function(*args, **kwargs)
-        return result[0] if described.residuals else result
+        return result[0] if described.residuals and described.forward is function else result
 
     return call
 

@@ -143,19 +143,27 @@ def defvjp(
     argument's dtype, by the engine.
     """
     ufunc = isinstance(function, np.ufunc)
-    gufunc = ufunc and getattr(function, "signature", None) is not None
+    entrywise = ufunc and getattr(function, "signature", None) is None and not multiple
     parameters = _parameters(function, forward or function, names)
     name = getattr(function, "__name__", type(function).__name__)
     if kind is None:
-        kind = "elementwise" if ufunc and not gufunc else "mix"
+        kind = "elementwise" if entrywise else "mix"
     if kind not in KINDS:
         raise TypeError(f"defvjp({name}): kind is one of {', '.join(KINDS)}, not {kind!r}")
+    if multiple and kind != "mix":
+        raise TypeError(f"defvjp({name}): the kind of a function with several outputs is 'mix', not {kind!r}")
     known = {p.name for p in parameters}
     available = known | {f"{n}_shape" for n in known} | {"out", *residuals}
     if joint is not None:
+        if rules:
+            raise TypeError(f"defvjp({name}): the joint rule gives all gradients, also those of {', '.join(rules)}")
         rules = dict.fromkeys(joint_arguments, joint)
     if not rules:
         raise TypeError(f"defvjp({name}) was given no rule: write argument=rule, with an argument of {sorted(known)}")
+    if listed is not None and set(rules) != {listed}:
+        raise TypeError(f"defvjp({name}): next to the list {listed} no other argument can have a rule")
+    if not known.issuperset(constants):
+        raise TypeError(f"defvjp({name}): constants={list(constants)}; its arguments are {sorted(known)}")
     for argument, rule in rules.items():
         if argument not in known:
             raise TypeError(f"defvjp({name}) has a rule for {argument!r}; its arguments are {sorted(known)}")
@@ -199,7 +207,9 @@ def _parameters(function: Callable, forward: Callable, names: Sequence[str] | No
 
 
 def _needs(name: str, argument: str, rule: Callable, available: set[str], listed: bool) -> tuple[str, ...]:
-    first, *needs = inspect.signature(rule).parameters
+    first, *needs = inspect.signature(rule).parameters or ("nothing",)
+    if first == "nothing":
+        raise TypeError(f"defvjp({name}): the rule of {argument} takes no cotangent; write lambda g, ...: ...")
     if listed:
         if needs[:1] != ["i"]:
             raise TypeError(f"defvjp({name}): the rule of the list {argument} takes (g, i, ...), not ({first}, ...)")

@@ -271,13 +271,6 @@ def untracked(tensor: Any, argument: str, name: str) -> Any:
     return tensor._data
 
 
-def record(pullback: Any, parents: tuple, saved: tuple, out: Any, depth: int = 2) -> Any:
-    """Record a call by hand: a tensor for the array ``out`` with a node below it, if any parent is not None."""
-    tape = recording.get()
-    node = None if tape is None else make_node(pullback, parents, saved, out, out.shape, out.dtype, depth + 1)
-    return wrap(out, node)
-
-
 def make_node(pullback: Any, parents: tuple, saved: tuple, out: Any, shape: Any, dtype: Any, depth: int = 1) -> Node:
     """A node, entered on the current tape."""
     node = Node()

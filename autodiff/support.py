@@ -32,12 +32,9 @@ class Support:
             pending.pop()
             if support._mask is None:
                 support._mask = support.transform(*(source._mask for source in support.sources))
-                support.sources, support.transform = (), _done
+                support.sources = ()
+                del support.transform  # and with it the arrays that it holds
         return self._mask
-
-
-def _done(*masks: Any) -> Any:
-    raise AssertionError("a support is computed once")
 
 
 def join(first: Support, second: Support) -> Support:

@@ -74,26 +74,25 @@ class Leaf:
         self.shape = shape
         self.dtype = dtype
         self.grad: Any = None
-        self.hooks: dict[int, Callable] | None = None
+        self.hooks: dict[object, Callable] | None = None
 
 
 class Tape:
     """The nodes that are alive among those recorded while this tape was current, in the order of their positions.
 
     As a context manager it becomes the current tape of this context: ``with Tape() as tape:`` lists what is recorded
-    inside. Their nodes are on the tape outside too.
+    inside. Those nodes are on the tape outside too. Under ``no_grad`` nothing is recorded there either.
 
     A node names its tape; the tape finds its live nodes only when somebody looks, as the instances of ``Node`` among
     the objects that Python's garbage collector tracks. So being held weakly costs a recorded call nothing, where a
     weak reference per node costs a fifth of its time. (``gc.freeze`` moves nodes out of the collector's sight.)
     """
 
-    __slots__ = ("outer", "watch", "_entered")
+    __slots__ = ("outer", "watch")
 
-    def __init__(self) -> None:
-        self.outer: Tape | None = None
-        self.watch: Any = None
-        self._entered: list[tuple[Tape, Tape | None]] = []
+    def __init__(self, outer: Tape | None = None, watch: Any = None) -> None:
+        self.outer = outer
+        self.watch = watch
 
     def __iter__(self) -> Iterator[Node]:
         nodes = [node for node in gc.get_referrers(Node) if type(node) is Node and self._holds(node)]
@@ -107,22 +106,23 @@ class Tape:
 
     def _holds(self, node: Node) -> bool:
         tape = getattr(node, "tape", None)  # the last slot that a recorder fills: without it, a node is being made
-        while tape is not None and tape is not self:
+        return tape is not None and tape._is_inside(self)
+
+    def _is_inside(self, other: Tape) -> bool:
+        tape: Tape | None = self
+        while tape is not None and tape is not other:
             tape = tape.outer
         return tape is not None
 
     def __enter__(self) -> Tape:
-        self._entered.append((current.get(), recording.get()))
-        if self.outer is None and current.get() is not self:
-            self.outer, self.watch = current.get(), current.get().watch
-        current.set(self)
-        recording.set(self)
+        here = current.get()
+        if self.outer is None and not here._is_inside(self):
+            self.outer, self.watch = here, here.watch
+        enter(self, self, is_recording())
         return self
 
     def __exit__(self, *exception: object) -> None:
-        outer, mode = self._entered.pop()
-        current.set(outer)
-        recording.set(mode)
+        leave(self)
 
     def __str__(self) -> str:
         rows: list[tuple[str, ...]] = [("position", "primitive", "output", "inputs", "saved bytes", "recorded at")]
@@ -140,7 +140,8 @@ def _describe(node: Node) -> tuple[str, ...]:
     def array(node: Node | Leaf) -> str:
         return f"{node.dtype}{list(node.shape)}"
 
-    size = "released" if node.saved is None else f"{sum(map(_nbytes, node.saved)):,}"
+    saved = node.saved  # read once: a pass in another thread may release it meanwhile
+    size = "released" if saved is None else f"{_nbytes(saved):,}"
     sources = ", ".join(map(array, node.parents))
     return str(node.position), node.pullback.name, array(node), sources, size, node.location()
 
@@ -155,6 +156,31 @@ _global_tape = Tape()
 current: ContextVar[Tape] = ContextVar("current", default=_global_tape)
 recording: ContextVar[Tape | None] = ContextVar("recording", default=_global_tape)
 """The tape that calls are recorded on in this context; None where recording is off."""
+
+_entered: ContextVar[tuple[tuple[object, Tape, Tape | None], ...]] = ContextVar("entered", default=())
+
+
+def enter(owner: object, tape: Tape, mode: bool) -> None:
+    """Make a tape the current one, with recording on or off, until ``leave(owner)``.
+
+    What was before is kept in the context and not in the owner, so that one ``no_grad()`` can be entered in several
+    threads and tasks at once, and again inside itself.
+    """
+    _entered.set((*_entered.get(), (owner, current.get(), recording.get())))
+    current.set(tape)
+    recording.set(tape if mode else None)
+
+
+def leave(owner: object) -> None:
+    """Undo the last ``enter(owner, ...)`` of this context, if there is one."""
+    entered = _entered.get()
+    for i in reversed(range(len(entered))):
+        known, tape, mode = entered[i]
+        if known is owner:
+            _entered.set(entered[:i] + entered[i + 1 :])
+            current.set(tape)
+            recording.set(mode)
+            return
 
 
 def current_tape() -> Tape:
@@ -173,7 +199,7 @@ def is_recording() -> bool:
 class set_grad_enabled:
     """Turn recording on or off in this context, as a context manager or as a decorator.
 
-    A decorated generator, coroutine or async generator has the mode only while its own code runs.
+    A decorated generator or coroutine has the mode only while its own code runs.
 
     >>> with set_grad_enabled(False):
     ...     is_recording()
@@ -182,14 +208,12 @@ class set_grad_enabled:
 
     def __init__(self, mode: bool) -> None:
         self.mode = mode
-        self._outer: list[Tape | None] = []
 
     def __enter__(self) -> None:
-        self._outer.append(recording.get())
-        recording.set(current.get() if self.mode else None)
+        enter(self, current.get(), self.mode)
 
     def __exit__(self, *exception: object) -> None:
-        recording.set(self._outer.pop())
+        leave(self)
 
     def __call__(self, function: Callable) -> Callable:
         mode = self.mode
@@ -224,13 +248,16 @@ class set_grad_enabled:
 
 def _generate_in_mode(generator: Any, mode: bool) -> Iterator[Any]:
     """Run each step of a generator in a mode, and what consumes it in the consumer's own."""
-    step, argument = generator.send, None
+    step: Any = generator.send
+    argument: Any = None
     while True:
         try:
             with set_grad_enabled(mode):
                 item = step(argument)
         except StopIteration as stop:
             return stop.value
+        finally:
+            argument = None  # an exception thrown in holds this frame, which must not hold it in turn
         try:
             step, argument = generator.send, (yield item)
         except GeneratorExit:

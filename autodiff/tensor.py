@@ -293,12 +293,11 @@ class Tensor:
     def __reduce__(self) -> Any:
         if isinstance(self._node, Node):
             raise TypeError("only a leaf can be pickled or copied deeply; .detach() this computed tensor first")
-        gradient = None if self.grad is None else self.grad._data
+        gradient = None if self.grad is None else self.grad._data.copy()
         return _rebuild, (type(self), self._data, self.requires_grad, gradient)
 
     def __deepcopy__(self, memo: dict) -> Tensor:
         rebuild, (cls, data, requires_grad, gradient) = self.__reduce__()
-        gradient = None if gradient is None else gradient.copy()
         memo[id(self)] = tensor = rebuild(cls, data.copy(), requires_grad, gradient)
         return tensor
 

@@ -32,6 +32,9 @@ CLOSER = 2.0**-10
 ROUNDING = 1e-9
 """How far two ways of computing one gradient may differ, relative to its largest entry."""
 
+DIGITS = 64 * float(np.finfo(float).eps)
+"""What rounding leaves of terms that cancel, relative to the size of everything that was computed with."""
+
 
 @dataclass
 class GradientReport:
@@ -179,7 +182,8 @@ class _Check:
                     f"{array.shape} in place"
                 )
         if order == 1:
-            self._check_linearity(outputs, cotangents, inputs, [g.data for g in found])
+            size = sum(float(np.abs(c * y).sum()) for c, y in zip(cotangents, values, strict=True))
+            self._check_linearity(outputs, cotangents, inputs, [g.data for g in found], size)
         for i, gradient in enumerate(found):
             if (gradient.shape, gradient.dtype) != (arrays[i].shape, arrays[i].dtype):
                 raise AssertionError(
@@ -197,16 +201,26 @@ class _Check:
         return np.asarray(found, like.dtype)
 
     def _check_linearity(
-        self, outputs: list[Any], cotangents: list[np.ndarray], inputs: list[Tensor], found: list[np.ndarray]
+        self,
+        outputs: list[Any],
+        cotangents: list[np.ndarray],
+        inputs: list[Tensor],
+        found: list[np.ndarray],
+        size: float,
     ) -> None:
-        """What holds for any vector-Jacobian product; and on tensors a rule says the same as on arrays."""
+        """Check what holds for any vector-Jacobian product; and that on tensors a rule says the same as on arrays.
+
+        ``size`` is that of the values, as the cotangents weigh them.
+        """
+        size += max(float(np.abs(g[np.isfinite(g)]).max(initial=0)) for g in found)
         others = [self._normal(c) for c in cotangents]
         sums = [2.5 * c - d for c, d in zip(cotangents, others, strict=True)]
         recorded = _gradients(outputs, cotangents, inputs, create_graph=True)
         other, total, zero = (_gradients(outputs, cs, inputs) for cs in (others, sums, [0 * c for c in cotangents]))
         for name, g, h, g_h, none, taped in zip(self.names, found, other, total, zero, recorded, strict=True):
             finite = np.isfinite(g) & np.isfinite(h.data) & np.isfinite(g_h.data)
-            tolerance = ROUNDING * max(np.abs(g[finite]).max(initial=0), np.abs(h.data[finite]).max(initial=0))
+            largest = max(np.abs(g[finite]).max(initial=0), np.abs(h.data[finite]).max(initial=0))
+            tolerance = ROUNDING * largest + DIGITS * size
             if np.any(none.data[finite] != 0):
                 raise AssertionError(f"check_grads: the cotangent 0 gives {name} the gradient {none.data}, not zeros")
             if np.any(np.abs(2.5 * g - h.data - g_h.data)[finite] > tolerance):
@@ -293,43 +307,51 @@ def _compare(line: Line, weights: list[np.ndarray], claimed: float, size: float,
         reason = f"the tape says {claimed!r}, differences {found.value!r} +- {found.error:.1e}"
         scale = max(size, found.size) if np.isfinite(size) else found.size
         if not abs(claimed - found.value) <= SAFETY * found.error:  # so too if the claim is NaN
-            return _Verdict("wrong" if found.error <= CONVERGED * scale else "inconclusive", reason)
+            noticeable = not abs(claimed - found.value) <= DIGITS * _size_around(line, weights)
+            converged = found.error <= CONVERGED * scale
+            return _Verdict("wrong" if noticeable and converged else "inconclusive", reason)
         if claimed == size == 0:
             scale = _size_around(line, weights)
         return _Verdict("right" if found.error <= CONCLUSIVE * scale else "inconclusive", reason)
 
+    def agrees(found: Derivative) -> bool:
+        return abs(claimed - found.value) <= SAFETY * found.error < np.inf
+
     found = central(line, weights)
-    first = against(found)
-    if np.isfinite(found.error) and abs(claimed - found.value) <= SAFETY * found.error:
-        return first
+    if agrees(found):
+        return against(found)
     nearer = central(line._replace(step=line.step * CLOSER), weights)
-    if np.isfinite(nearer.error) and abs(claimed - nearer.value) <= SAFETY * nearer.error:
+    if agrees(nearer):
         return against(nearer)
     sides = [side for side in one_sided(line, weights) if np.isfinite(side.error)]
-    if len(sides) == 2 and np.isfinite(found.error):
-        left, right = sides
-        slack = SAFETY * (left.error + right.error)
-        if abs(left.value - right.value) > slack:
-            return _at_kink(claimed, left, right, slack, single)
-        if abs(found.value - nearer.value) > SAFETY * (found.error + nearer.error):
-            return _Verdict("inconclusive", f"differences contradict each other: {found.value!r}, {nearer.value!r}")
-        return first
     if len(sides) == 1:  # the end of the domain
         return against(sides[0])
-    return _Verdict("inconclusive", "the function has no finite values around")
+    if not sides or not np.isfinite(found.error):
+        return _Verdict("inconclusive", "the function has no finite values around")
+    left, right = sides
+    if abs(left.value - right.value) > SAFETY * (left.error + right.error):
+        return _at_kink(claimed, left, right, single)
+    if abs(found.value - nearer.value) > SAFETY * (found.error + nearer.error):
+        return _Verdict("inconclusive", f"differences contradict each other: {found.value!r}, {nearer.value!r}")
+    return against(found)
 
 
 def _size_around(line: Line, weights: list[np.ndarray]) -> float:
-    """The size of a function's values, by which to judge how exactly differences find its derivative to be zero."""
-    sizes = [sum(np.abs(w * y).sum() for w, y in zip(weights, line.at(t), strict=True)) for t in (-line.step, 0.0, line.step)]
-    return STEP / line.step * max(size for size in sizes if np.isfinite(size))
+    """The size of a function's values, per unit of a step: how exactly a derivative of zero can be told from others."""
+    sizes = []
+    for t in (-line.step, 0.0, line.step):
+        sizes.append(sum(float(np.abs(w * y).sum()) for w, y in zip(weights, line.at(t), strict=True)))
+    return STEP / line.step * max(filter(np.isfinite, sizes), default=0.0)
 
 
-def _at_kink(claimed: float, left: Derivative, right: Derivative, slack: float, single: bool) -> _Verdict:
-    low, high = sorted((left.value, right.value))
+def _at_kink(claimed: float, left: Derivative, right: Derivative, single: bool) -> _Verdict:
+    """At a kink a gradient is a matter of convention, but lies between the one-sided derivatives."""
     if not single:
         return _Verdict("inconclusive", "a kink, where only the derivatives of single entries tell right from wrong")
+    low, high = sorted((left.value, right.value))
+    slack = SAFETY * (left.error + right.error)
+    reason = f"the tape says {claimed!r}, one-sided derivatives are {low!r} and {high!r}"
     if not low - slack <= claimed <= high + slack:
-        return _Verdict("wrong", f"the tape says {claimed!r}, not between the one-sided {low!r} and {high!r}")
+        return _Verdict("wrong", reason)
     exact = left.error + right.error <= CONCLUSIVE * max(left.size, right.size)
-    return _Verdict("right" if exact else "inconclusive", f"one-sided derivatives {left}, {right}")
+    return _Verdict("right" if exact else "inconclusive", reason)

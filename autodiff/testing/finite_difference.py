@@ -97,7 +97,7 @@ def _quotient(
 
 def _extrapolate(quotient: Callable[[float], tuple[float, float, float]], step: float, power: int) -> Derivative:
     """The limit at step 0 of a quotient that is a series in ``step**power``."""
-    best, row = Derivative(np.nan, np.inf, np.nan), []
+    best, row, last_size = Derivative(np.nan, np.inf, np.nan), [], np.inf
     for _ in range(HALVINGS):
         value, rounding, size = quotient(step)
         step /= 2
@@ -113,8 +113,10 @@ def _extrapolate(quotient: Callable[[float], tuple[float, float, float]], step: 
             error = max(abs(row[-1] - row[-2]), abs(row[-1] - earlier)) + rounding
             if error < best.error:
                 best = Derivative(row[-1], error, size)
-        if best.error <= RESOLUTION * best.size:
+        settled = size >= last_size / 2  # far out, higher powers of the step may dwarf the derivative
+        if settled and best.error <= RESOLUTION * size:
             break
+        last_size = size
     return best._replace(error=best.error + RESOLUTION * best.size) if np.isfinite(best.error) else best
 
 

@@ -40,7 +40,7 @@ LIBRARIES = ("numpy", "scipy", "torch", "autograd", "jax")
 def main() -> None:
     names = [*WORKLOADS, *ALONE]
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__.partition("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="measure for a tenth of the time, so less reliably")
+    parser.add_argument("--quick", action="store_true", help="measure for a fifth of the time, so less reliably")
     parser.add_argument("--only", nargs="+", metavar="NAME", choices=names, default=names, help=", ".join(names))
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write what was measured to FILE")
     arguments = parser.parse_args()
@@ -53,7 +53,7 @@ def main() -> None:
         times = {}
         for workload in chosen:
             check_agreement(workload)
-            times[workload.name] = measure(workload, seconds=0.4 if arguments.quick else 4.0)
+            times[workload.name] = measure(workload, seconds=0.4 if arguments.quick else 2.0)
         print("\n" + report.comparison(chosen, times))
         found["times"] = {w: {name: vars(t) for name, t in row.items()} for w, row in times.items()}
     if "long-tape" in arguments.only:
