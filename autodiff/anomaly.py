@@ -55,6 +55,11 @@ class Watch:
         if self.first_in_forward is None and not _finite(out):
             self.first_in_forward = f"{node.pullback.name}, called at {self.lines[node]}"
 
+    def moved(self, node: Node, rule: Node) -> None:
+        """A hook was put on ``node``, and its rule with what it saved moved to another."""
+        if node in self.checksums:
+            self.lines[rule], self.checksums[rule] = self.lines[node], self.checksums.pop(node)
+
     def started(self, value: Any) -> None:
         """A backward pass starts from a value."""
         if not _finite(value):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any
+from contextvars import copy_context
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -13,6 +15,9 @@ from .memory import take_own
 from .recorder import tensor_types, wrap
 from .support import Support
 from .tape import Leaf, Node, current, propagate, recording
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class HookHandle:
@@ -59,6 +64,8 @@ def hooked(node: Node) -> HookedPullback:
         for slot in ("pullback", "parents", "saved", "shape", "dtype", "code", "offset", "tape"):
             setattr(rule, slot, getattr(node, slot))
         node.pullback, node.parents, node.saved = HookedPullback(rule.pullback.name), (rule,), ()
+        if node.tape.watch is not None:
+            node.tape.watch.moved(node, rule)
     return node.pullback
 
 
@@ -99,6 +106,25 @@ def seed(tensor: Any, gradient: Any, what: str = "backward()") -> Any:
     return array if array.dtype == tensor.dtype else array.astype(tensor.dtype)
 
 
+def _as_pass(function: Callable[P, T]) -> Callable[P, T]:
+    """Have a function run with recording on only if it is given ``create_graph``, and with NumPy's warnings off.
+
+    It runs in a copy of the context, so neither mode can outlive it, wherever an error or an interrupt ends it.
+    """
+
+    def in_mode(args: tuple, kwargs: dict) -> Any:
+        recording.set(current.get() if kwargs.get("create_graph") else None)
+        with np.errstate(all="ignore"):
+            return function(*args, **kwargs)
+
+    @wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        return copy_context().run(in_mode, args, kwargs)
+
+    return run
+
+
+@_as_pass
 def pull(
     tensors: Sequence[Any],
     gradients: Sequence[Any],
@@ -122,41 +148,38 @@ def pull(
             g = g._data
         node = tensor._node
         cotangents[node] = cotangents[node] + g if node in cotangents else g
-    mode = recording.get()
-    try:
-        recording.set(current.get() if create_graph else None)
-        with np.errstate(all="ignore"):
-            found = propagate(
-                cotangents,
-                floor=floor,
-                retain_graph=retain_graph or create_graph,
-                create_graph=create_graph,
-                wanted=wanted,
-            )
-        return {leaf: wrap(g, None) for leaf, g in found.items()} if create_graph else found
-    finally:
-        recording.set(mode)
+    found = propagate(
+        cotangents,
+        floor=floor,
+        retain_graph=retain_graph or create_graph,
+        create_graph=create_graph,
+        wanted=wanted,
+    )
+    return {leaf: wrap(g, None) for leaf, g in found.items()} if create_graph else found
 
 
 def backward(
     tensors: Sequence[Any], gradients: Sequence[Any], *, retain_graph: bool = False, create_graph: bool = False
 ) -> None:
     """Accumulate into ``.grad`` of the leaves the gradients of ``tensors``, in one pass: all or nothing."""
+    leaves, grads = _new_grads(tensors, gradients, retain_graph=retain_graph, create_graph=create_graph)
+    deque(map(_set_grad, leaves, grads), maxlen=0)  # one call of C: an interrupt comes before it or after it
+
+
+@_as_pass
+def _new_grads(
+    tensors: Sequence[Any], gradients: Sequence[Any], *, retain_graph: bool, create_graph: bool
+) -> tuple[list[Leaf], list]:
+    """The leaves that a pass reaches, and what ``.grad`` of each is to be after it."""
     cotangents = pull(tensors, gradients, retain_graph=retain_graph, create_graph=create_graph)
     leaves = [leaf for leaf in cotangents if isinstance(leaf, Leaf)]
-    mode = recording.get()
-    try:
-        recording.set(current.get() if create_graph else None)
-        with np.errstate(all="ignore"):
-            grads = []
-            for leaf in leaves:
-                found = [cotangents.pop(leaf)]
-                if leaf.hooks:
-                    found = [_run_hooks(leaf.hooks, found.pop(), "a leaf")]
-                grads.append(_accumulated(leaf.grad, found, create_graph))
-    finally:
-        recording.set(mode)
-    deque(map(_set_grad, leaves, grads), maxlen=0)  # one call of C: an interrupt comes before it or after it
+    grads = []
+    for leaf in leaves:
+        found = [cotangents.pop(leaf)]
+        if leaf.hooks:
+            found = [_run_hooks(leaf.hooks, found.pop(), "a leaf")]
+        grads.append(_accumulated(leaf.grad, found, create_graph))
+    return leaves, grads
 
 
 _set_grad = Leaf.__dict__["grad"].__set__

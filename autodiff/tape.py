@@ -331,6 +331,11 @@ def propagate(
                     watch.visited(node, g, pairs)
                 if not retain_graph:
                     node.saved, node.parents = None, ()
+                if not pending and len(pairs) == 1:
+                    ((parent, g),) = pairs
+                    if parent.position > floor and parent not in cotangents:
+                        node = parent
+                        continue
                 following = None  # along a chain, the next node takes its cotangent straight from this one
                 for parent, gradient in pairs:
                     if parent in cotangents:

@@ -121,6 +121,11 @@ class Tensor:
         array = _as_data(value, None)
         if isinstance(self._node, Leaf):
             _require_differentiable(array)
+            if self._node.grad is not None and (array.shape, array.dtype) != (self.shape, self.dtype):
+                raise ValueError(
+                    f"the data of shape {self.shape} and dtype {self.dtype} was replaced by {array.shape}, "
+                    f"{array.dtype} while its gradient is kept; set .grad = None first"
+                )
             self._node.shape, self._node.dtype = array.shape, array.dtype
         elif self._node is not None and (array.shape, array.dtype) != (self.shape, self.dtype):
             raise ValueError(

@@ -155,7 +155,7 @@ def texts() -> list[Path]:
 
 def test_nothing_is_left_over() -> None:
     assert len(texts()) > 30
-    for path in texts():
+    for path in set(texts()) - {Path(__file__)}:  # which names what it looks for
         for number, line in enumerate(path.read_text().splitlines(), 1):
             assert not LEFTOVERS.search(line), f"{path}:{number}: {line}"
             assert len(line) <= 120 or path.suffix == ".md", f"{path}:{number}: longer than 120"

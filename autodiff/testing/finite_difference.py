@@ -97,7 +97,8 @@ def _quotient(
 
 def _extrapolate(quotient: Callable[[float], tuple[float, float, float]], step: float, power: int) -> Derivative:
     """The limit at step 0 of a quotient that is a series in ``step**power``."""
-    best, row, last_size = Derivative(np.nan, np.inf, np.nan), [], np.inf
+    best, last_size = Derivative(np.nan, np.inf, np.nan), np.inf
+    row: list[float] = []
     for _ in range(HALVINGS):
         value, rounding, size = quotient(step)
         step /= 2
@@ -150,7 +151,7 @@ def finite_difference(f: Callable[[np.ndarray], Any], x: Any, direction: Any = N
         shape = x.shape
         if values(x).shape:
             raise ValueError(
-                f"finite_difference: f gives an array of shape {values(x).shape}, not a number; sum it or pass direction="
+                f"finite_difference: f gives shape {values(x).shape}, not a number; sum it, or pass direction="
             )
         found = [central(along(lambda x: [values(x)], x, unit(shape, i)), [1.0]) for i in np.ndindex(shape)]
     else:
@@ -159,7 +160,11 @@ def finite_difference(f: Callable[[np.ndarray], Any], x: Any, direction: Any = N
         line = along(lambda x: [values(x)], x, np.asarray(direction, dtype=float))
         at = cache(line.at)  # the entries of the value meet at the same points
         shape = at(0.0)[0].shape
-        found = [central(line._replace(at=lambda t, i=i: [at(t)[0][i]]), [1.0]) for i in np.ndindex(shape)]
+
+        def entry(i: tuple[int, ...]) -> Callable[[float], list[np.ndarray]]:
+            return lambda t: [at(t)[0][i]]
+
+        found = [central(line._replace(at=entry(i)), [1.0]) for i in np.ndindex(shape)]
     derivative = np.array([entry.value for entry in found]).reshape(shape)
     return derivative[()], np.array([entry.error for entry in found]).reshape(shape)[()]
 

@@ -91,14 +91,15 @@ def layouts(array: np.ndarray) -> SearchStrategy[np.ndarray]:
 def _spread(array: np.ndarray) -> np.ndarray:
     """Every second entry, along each axis, of a larger array that is NaN elsewhere."""
     larger = np.full([2 * n + 1 for n in array.shape], np.nan, array.dtype)
-    view = larger[(*[slice(1, None, 2)] * array.ndim, ...)]
+    every_second: Any = (*[slice(1, None, 2)] * array.ndim, ...)
+    view = larger[every_second]
     view[...] = array
     return view
 
 
 def _reversed(array: np.ndarray) -> np.ndarray:
     """A view with negative strides along every axis."""
-    reverse = (*[slice(None, None, -1)] * array.ndim, ...)
+    reverse: Any = (*[slice(None, None, -1)] * array.ndim, ...)
     return array[reverse].copy()[reverse]
 
 

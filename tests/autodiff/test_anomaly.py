@@ -48,6 +48,22 @@ def test_it_reports_an_array_changed_behind_the_tapes_back():
             y.backward()
 
 
+@pytest.mark.parametrize("changed", [False, True])
+def test_hooks_neither_hide_a_changed_array_nor_cause_an_alarm(changed):
+    x, c = leaf([1.0, 2.0]), np.array([3.0, 4.0])
+    with detect_anomaly():
+        y = x * c
+        line = sys._getframe().f_lineno - 1
+        y.retain_grad()
+        if changed:
+            c[0] = 100.0
+            with pytest.raises(RuntimeError, match=rf"multiply saved at .*test_anomaly.py:{line} was changed"):
+                y.sum().backward()
+        else:
+            y.sum().backward()
+            np.testing.assert_array_equal(x.grad.data, c)
+
+
 def test_outside_its_context_nothing_is_watched_and_modes_are_kept():
     x = leaf([0.0])
     with no_grad(), detect_anomaly():

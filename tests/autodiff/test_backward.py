@@ -1,11 +1,12 @@
 """``backward``: what arrives in ``.grad``, all or nothing."""
 
+import sys
 import warnings
 
 import numpy as np
 import pytest
 
-from autodiff import Tensor, current_tape, defvjp, is_recording
+from autodiff import Tensor, current_tape, defvjp, is_recording, no_grad
 from autodiff.primitive import REGISTRY
 
 
@@ -126,6 +127,45 @@ def test_if_anything_fails_no_grad_and_no_mode_has_changed(primitive, error, ste
     np.testing.assert_array_equal(w.grad.data, x.data + 4)
 
 
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_an_interrupt_at_any_call_of_a_pass_changes_all_grads_or_none_and_no_mode(create_graph):
+    """Signals are seen when a call returns: there, one after the other, an interrupt is raised."""
+
+    def interrupt_after(calls):
+        def watch(frame, event, argument):
+            nonlocal calls
+            if event in ("return", "c_return"):
+                calls -= 1
+                if calls < 0:
+                    raise KeyboardInterrupt
+
+        return watch
+
+    def run(calls):
+        x, w = leaf([1.0, 2.0]), leaf([3.0, 4.0])
+        loss = (np.exp(x * w) + w).sum()
+        flags = np.geterr()
+        sys.setprofile(interrupt_after(calls))
+        try:
+            loss.backward(create_graph=create_graph)
+        except KeyboardInterrupt:
+            interrupted = True
+        else:
+            interrupted = False
+        finally:
+            sys.setprofile(None)
+        assert (x.grad is None) == (w.grad is None)
+        assert is_recording() and np.geterr() == flags
+        return interrupted, w.grad
+
+    run(10**9)  # compiles what is compiled on first use
+    calls = 0
+    while run(calls)[0]:
+        calls += 1
+    assert calls > 20
+    np.testing.assert_array_equal(run(calls)[1].data, [np.exp(3.0) + 1, 2 * np.exp(8.0) + 1])
+
+
 def test_a_failing_hook_changes_nothing():
     x, w = leaf(1.0), leaf(2.0)
 
@@ -235,6 +275,56 @@ def test_hooks_work_under_create_graph():
     x.grad = None
     first.backward()
     assert first.item() == 12.0 and x.grad.item() == 6.0
+
+
+def test_a_hook_may_return_a_number_or_an_array_for_a_tensor():
+    for create_graph in (False, True):
+        for answer in (3.0, 3, np.array(3.0), Tensor(3.0)):
+            x, y = leaf(2.0), leaf(5.0)
+            product = x * y
+            product.register_hook(lambda g, answer=answer: answer)
+            x.register_hook(lambda g: g.item() + 1)
+            product.backward(create_graph=create_graph)
+            assert x.grad.item() == 16.0 and y.grad.item() == 6.0
+            assert x.grad.dtype == np.float64
+
+
+def test_removing_a_hook_twice_leaves_later_hooks_alone():
+    x, seen = leaf(1.0), []
+    handle = x.register_hook(lambda g: seen.append("first"))
+    handle.remove()
+    x.register_hook(lambda g: seen.append("second"))
+    handle.remove()
+    (x * 2).backward()
+    assert seen == ["second"]
+
+
+def test_what_can_never_run_again_takes_no_hook_and_retains_no_grad():
+    y = leaf(1.0) * 2
+    y.retain_grad()
+    y.backward()
+    for ask in (y.retain_grad, lambda: y.register_hook(print)):
+        with pytest.raises(RuntimeError, match="already released"):
+            ask()
+    assert y.grad.item() == 1.0
+
+
+def test_create_graph_records_the_gradients_even_under_no_grad():
+    x = leaf(3.0)
+    x.register_hook(lambda g: g * 2)
+    y = x**3
+    with no_grad():
+        y.backward(create_graph=True)
+        assert not is_recording()
+    first = x.grad
+    x.grad = None
+    first.backward()
+    assert first.item() == 54.0 and x.grad.item() == 2 * 2 * 18.0  # the hook doubles this pass's gradient too
+
+
+def test_a_complex_cotangent_of_a_real_tensor_is_refused():
+    with pytest.raises(TypeError, match="complex gradient"):
+        (leaf(1.0) * 2).backward(1j)
 
 
 def test_a_hook_that_returns_another_shape_is_an_error():

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.special
 
 from autodiff import Tensor, defvjp, gradients
 from autodiff.primitive import REGISTRY
@@ -156,6 +157,11 @@ def test_a_joint_rule_that_forgets_an_argument_is_reported():
         (dict(x=lambda g, nothing: g), "asks for nothing"),
         (dict(x=3), "cannot be called"),
         (dict(x=lambda g: g, kind="odd"), "kind is one of"),
+        (dict(x=lambda: 1.0), "takes no cotangent"),
+        (dict(x=lambda g: g, joint=lambda g: {}, joint_arguments=("x",)), "joint rule gives all gradients"),
+        (dict(x=lambda g: g, listed="xs"), "next to the list xs"),
+        (dict(x=lambda g: g, constants=("k",)), "constants"),
+        (dict(x=lambda g: g, multiple=True, kind="select"), "several outputs"),
     ],
 )
 def test_registration_refuses_what_cannot_work(keywords, message):
@@ -164,6 +170,31 @@ def test_registration_refuses_what_cannot_work(keywords, message):
 
     with pytest.raises(TypeError, match=message):
         defvjp(f, **keywords)
+
+
+def test_a_rule_replaces_a_refusal_and_an_earlier_rule():
+    x = leaf([1.0])
+    with pytest.raises(TypeError, match="defvjp"):
+        scipy.special.bdtrik(x, 5.0, 0.5)
+    for rule, expected in ((lambda g: 2 * g, 2.0), (lambda g: 3 * g, 3.0)):
+        defvjp(scipy.special.bdtrik, x=rule)
+        x.grad = None
+        scipy.special.bdtrik(x, 5.0, 0.5).sum().backward()
+        assert x.grad.item() == expected
+
+
+def test_on_plain_arrays_a_function_with_a_forward_of_its_own_gives_what_it_gives():
+    def square(x):
+        return x * x
+
+    def forward(x):
+        return x * x, 2 * x
+
+    call = defvjp(square, forward=forward, residuals=("slope",), x=lambda g, slope: g * slope)
+    np.testing.assert_array_equal(call(np.array([3.0, 4.0])), [9.0, 16.0])
+    x = leaf([3.0, 4.0])
+    call(x).sum().backward()
+    np.testing.assert_array_equal(x.grad.data, [6.0, 8.0])
 
 
 def test_a_function_with_star_arguments_needs_a_forward_with_names():

@@ -161,6 +161,45 @@ def test_modes_nest_as_context_managers_and_return_to_what_was():
     assert is_recording()
 
 
+def test_one_mode_object_can_be_entered_in_many_tasks_and_threads_at_once():
+    mode = no_grad()
+
+    async def task(delay, outer):
+        with outer:
+            before = is_recording()
+            with mode:
+                for _ in range(delay):
+                    await asyncio.sleep(0)
+                inside = is_recording()
+            return before, inside, is_recording()
+
+    async def main():
+        outers = [enable_grad(), no_grad(), enable_grad(), no_grad()]
+        return await asyncio.gather(*(task(delay, outer) for delay, outer in zip((3, 1, 1, 4), outers, strict=True)))
+
+    assert asyncio.run(main()) == [(True, False, True), (False, False, False)] * 2
+
+
+def test_a_tape_inside_no_grad_records_nothing():
+    x = Tensor(1.0, requires_grad=True)
+    with no_grad(), Tape() as tape:
+        kept = x * 2
+        assert current_tape() is tape and not is_recording()
+        with enable_grad():
+            recorded = x * 3
+    assert not kept.requires_grad and recorded.requires_grad and list(tape) == [recorded._node]
+
+
+def test_tapes_may_be_entered_in_any_order_and_again():
+    x, outermost = Tensor(1.0, requires_grad=True), current_tape()
+    with Tape() as a, outermost, Tape() as b, a:
+        y = x * 2
+    assert list(a) == [y._node] and y._node in list(outermost)
+    with b:
+        z = x * 3
+    assert list(b) == [z._node] and current_tape() is outermost
+
+
 def test_a_decorated_function_runs_in_the_mode():
     assert not no_grad()(is_recording)()
     with no_grad():
@@ -188,6 +227,24 @@ def test_a_decorated_generator_has_the_mode_only_while_its_own_code_runs():
         assert is_recording()
     generator.close()
     assert is_recording() and seen == [False] * len(seen) and len(seen) >= 5
+
+
+def test_a_decorated_generator_closes_and_returns_as_it_would_undecorated():
+    @no_grad()
+    def numbers():
+        received = yield 1
+        return received
+
+    generator = numbers()
+    assert next(generator) == 1
+    with pytest.raises(StopIteration) as stop:
+        generator.send("answer")
+    assert stop.value.value == "answer"
+    generator = numbers()
+    next(generator)
+    with pytest.raises(ValueError, match="thrown"):
+        generator.throw(ValueError("thrown"))
+    assert is_recording()
 
 
 def test_a_decorated_coroutine_and_concurrent_tasks_keep_their_modes_apart():

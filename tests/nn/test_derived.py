@@ -80,19 +80,26 @@ def of(f, args, cotangent, context=None):
 
 
 @each_pair
-@given(data=st.data())
-def test_derived_gradient_tape_of_the_expression_and_differences_agree(function, data):
-    f, args = data.draw(CASES[function])
+def test_derived_gradient_tape_of_the_expression_and_differences_agree(function):
+    checked = conclusive = 0
 
     def cotangent(out):
         return np.random.default_rng(0).normal(size=out.shape)
 
-    out, by_hand = of(f, args, cotangent)
-    expressed, by_tape = of(f, args, cotangent, nn.by_expression())
-    np.testing.assert_allclose(out.data, expressed.data, rtol=1e-12, atol=1e-14)
-    for hand, tape in zip(by_hand, by_tape, strict=True):
-        np.testing.assert_allclose(hand.data, tape.data, rtol=1e-10, atol=1e-12)
-    check_grads(f, *args, order=2, directions=1)
+    @given(CASES[function])
+    def compare(call):
+        nonlocal checked, conclusive
+        f, args = call
+        out, by_hand = of(f, args, cotangent)
+        expressed, by_tape = of(f, args, cotangent, nn.by_expression())
+        np.testing.assert_allclose(out.data, expressed.data, rtol=1e-12, atol=1e-14)
+        for hand, tape in zip(by_hand, by_tape, strict=True):
+            np.testing.assert_allclose(hand.data, tape.data, rtol=1e-10, atol=1e-12)
+        report = check_grads(f, *args, order=2, directions=1, min_conclusive=0)
+        checked, conclusive = checked + report.checked, conclusive + report.conclusive
+
+    compare()
+    assert conclusive >= 0.7 * checked > 0
 
 
 @each_pair

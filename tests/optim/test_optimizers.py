@@ -156,7 +156,7 @@ def test_a_step_is_all_or_nothing_when_a_parameter_has_changed_its_shape():
     a, b = Parameter([1.0]), Parameter([2.0])
     optimizer = optim.Adam([a, b])
     for size in (1, 3):
-        b.data = np.ones(size, np.float32)
+        b.grad, b.data = None, np.ones(size, np.float32)
         a.grad, b.grad = np.ones(1, np.float32), np.ones(size, np.float32)
         before = a.data.copy()
         if size == 1:

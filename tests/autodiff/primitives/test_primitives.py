@@ -17,11 +17,11 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from autodiff import Tensor, gradients
+from autodiff import Tensor, defvjp, gradients, stop_gradient
 from autodiff.dispatch import qualified_name
 from autodiff.primitive import IMPLEMENTATIONS, REGISTRY
 from autodiff.testing import check_grads
-from autodiff.testing.strategies import layouts
+from autodiff.testing.strategies import arrays, layouts, shapes
 
 FILES = sorted(path.stem for path in Path(__file__).parent.glob("rows_*.py"))
 TABLES = [importlib.import_module(f"{__package__}.{name}").ROWS for name in FILES]
@@ -33,8 +33,8 @@ second derivatives at ties and kinks, which have none."""
 
 ROUNDINGS = 100
 """How many units in the last place a gradient may be off, relative to the largest of its entries and the cotangent's:
-arguments are exact in float32, a rule rounds a few dozen times, and where it uses the output (``1 - out * out``) it does
-so relative to 1 rather than to its result."""
+arguments are exact in float32, a rule rounds a few dozen times, and where it uses the output (``1 - out * out``) it
+does so relative to 1 rather than to its result."""
 
 
 def library() -> set[Callable]:
@@ -104,11 +104,10 @@ def test_values_are_numpys_bit_for_bit_in_any_memory_layout(function: Callable, 
     np.testing.assert_array_equal(found.data, np.asarray(expected), strict=True)
 
 
-@each_function
-def test_gradients_of_first_and_second_order_are_those_of_the_differences(function: Callable) -> None:
+def compare_with_differences(row: st.SearchStrategy) -> None:
     checked = conclusive = 0
 
-    @given(ROWS[function], st.sampled_from([2, 1]), st.integers(0, 99))
+    @given(row, st.sampled_from([2, 1]), st.integers(0, 99))
     def compare(call: tuple[Callable, list], order: int, seed: int) -> None:
         nonlocal checked, conclusive
         f, args = call
@@ -117,6 +116,26 @@ def test_gradients_of_first_and_second_order_are_those_of_the_differences(functi
 
     compare()
     assert conclusive >= CONCLUSIVE * checked > 0
+
+
+@each_function
+def test_gradients_of_first_and_second_order_are_those_of_the_differences(function: Callable) -> None:
+    compare_with_differences(ROWS[function])
+
+
+@pytest.mark.parametrize("derivative", [lambda x: 2.00001 * x, lambda x: 2 * stop_gradient(x)], ids=["first", "second"])
+def test_a_rule_that_is_wrong_at_first_or_second_order_fails(derivative: Callable) -> None:
+    square = defvjp(lambda x: x * x, x=lambda g, x: g * derivative(x))
+    try:
+        with pytest.raises(AssertionError, match="is wrong"):
+            compare_with_differences(arrays(shapes(min_side=1)).map(lambda x: (square, [x])))
+    finally:
+        del REGISTRY[square.__wrapped__]
+
+
+def test_a_row_of_points_where_differences_can_tell_nothing_fails() -> None:
+    with pytest.raises(AssertionError, match="assert 0 >= "):
+        compare_with_differences(st.just((np.sqrt, [np.zeros(2)])))
 
 
 @each_function

@@ -92,7 +92,7 @@ def test_an_empty_argument_has_an_empty_gradient() -> None:
 
 
 def test_an_array_without_a_direction_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"an array of shape \(2,\), not a number"):
+    with pytest.raises(ValueError, match=r"shape \(2,\), not a number; sum it, or pass direction="):
         finite_difference(np.sin, np.ones(2))
     with pytest.raises(ValueError, match=r"a direction of shape \(3,\) for x of shape \(2,\)"):
         finite_difference(np.sin, np.ones(2), np.ones(3))
