@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, settings
 
-COMMON = dict(deadline=None, database=None, suppress_health_check=list(HealthCheck), print_blob=True)
+COMMON = dict(deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
 settings.register_profile("fast", max_examples=15, derandomize=True, **COMMON)
 settings.register_profile("deep", max_examples=300, **COMMON)
 

@@ -23,7 +23,7 @@ a gradient that is off by a millionth is told from a right one."""
 CONVERGED = 1e-3
 """How small it must be for a disagreement to count."""
 
-RESOLUTION = 1e-14
+NOISE = 1e-14
 """What cancellation inside a function of numbers of order 1 leaves: a smaller disagreement decides nothing."""
 
 OPINIONS = (0.61, 0.37, 0.61 * 2.0**-10)
@@ -309,7 +309,7 @@ def _compare(line: Line, weights: list[np.ndarray], claimed: float, size: float,
         reason = f"the tape says {claimed!r}, differences {found.value!r} +- {found.error:.1e}"
         scale = max(size, found.size) if np.isfinite(size) else found.size
         if not abs(claimed - found.value) <= SAFETY * found.error:  # so too if the claim is NaN
-            noticeable = not abs(claimed - found.value) <= max(DIGITS * _size_around(line, weights), RESOLUTION)
+            noticeable = not abs(claimed - found.value) <= max(DIGITS * _size_around(line, weights), NOISE)
             converged = found.error <= CONVERGED * scale
             return _Verdict("wrong" if noticeable and converged else "inconclusive", reason)
         if claimed == size == 0:
@@ -331,8 +331,9 @@ def _compare(line: Line, weights: list[np.ndarray], claimed: float, size: float,
         return against(sides[0])
     if not sides or not np.isfinite(found.error):
         return _Verdict("inconclusive", "the function has no finite values around")
-    unexplained = max(abs(found.value - other.value) - other.error for other in others)
-    if abs(claimed - found.value) <= SAFETY * (found.error + unexplained):
+    differing = [abs(found.value - other.value) - other.error for other in others if np.isfinite(other.error)]
+    unexplained = max(differing, default=0.0)
+    if abs(claimed - found.value) <= SAFETY * (found.error + max(unexplained, 0.0)):
         values = ", ".join(repr(opinion.value) for opinion in (found, *others))
         return _Verdict("inconclusive", f"differences contradict each other: {values}")
     left, right = sides

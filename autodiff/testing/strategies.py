@@ -24,7 +24,9 @@ STRESS = (0.0, 1.0, -1.0, 30.0, -30.0)
 
 
 def lattice(minimum: float | None = None, maximum: float | None = None, nonzero: bool = False) -> SearchStrategy[float]:
-    """Multiples of 1/64, within the bounds; without bounds within [-4, 4], and 30 and -30; 0, 1 and -1 more often.
+    """Multiples of 1/64 within the bounds; 0, 1, -1, 30 and -30 more often, where the bounds allow them.
+
+    Without bounds the others lie within [-4, 4]; with one of them, within 8 of it at least.
 
     Raises:
         ValueError: there is no such number.
@@ -34,8 +36,11 @@ def lattice(minimum: float | None = None, maximum: float | None = None, nonzero:
         within = (minimum is None or value >= minimum) and (maximum is None or value <= maximum)
         return within and (value != 0 or not nonzero)
 
-    low = min(-4.0, maximum - 8.0 if maximum is not None else 0.0) if minimum is None else minimum
-    high = max(4.0, minimum + 8.0 if minimum is not None else 0.0) if maximum is None else maximum
+    low, high = minimum, maximum
+    if low is None:
+        low = -4.0 if high is None else min(-4.0, high - 8.0)
+    if high is None:
+        high = max(4.0, low + 8.0)
     first, last = ceil(low * PER_UNIT), floor(high * PER_UNIT)
     if not any(map(allowed, (first / PER_UNIT, last / PER_UNIT))):
         raise ValueError(f"lattice: no multiple of 1/{PER_UNIT} lies within [{minimum}, {maximum}]")
