@@ -1,3 +1,16 @@
 """The VJP tables: importing them teaches the tape NumPy and SciPy."""
 
-from . import elementwise, indexing, linalg, reductions, shape, special  # noqa: F401
+from . import (  # noqa: F401
+    calculus,
+    convolution,
+    decompositions,
+    elementwise,
+    fft,
+    indexing,
+    linalg,
+    matrix_functions,
+    reductions,
+    shape,
+    sorting,
+    special,
+)

@@ -1,1 +1,5 @@
 """SciPy's names for what records on tensors, whether SciPy itself dispatches it or not."""
+
+from . import fft, linalg, special
+
+__all__ = ["fft", "linalg", "special"]

@@ -1,0 +1,1 @@
+"""Differences, interpolation, polynomials and integration on grids."""

@@ -1,0 +1,1 @@
+"""Functions of a whole matrix: exponential, logarithm, square root."""
