@@ -35,7 +35,7 @@ class HookHandle:
 class HookedPullback:
     """Put above a node with hooks: it shows them the cotangent, and keeps it if asked to, before the rule runs."""
 
-    selects = False
+    selects = writes = False
 
     def __init__(self, name: str) -> None:
         self.name = name

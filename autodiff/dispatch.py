@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .primitive import CONSTANTS, IMPLEMENTATIONS, REGISTRY, Primitive, lent
+from .primitive import CONSTANTS, IMPLEMENTATIONS, REFUSED, REGISTRY, Primitive, lent
 from .recorder import compile_recorder, tensor_types, wrap
 
 
@@ -20,31 +20,25 @@ class Dispatch(dict):
             found = compile_recorder(REGISTRY[function], depth=2)
         elif function in IMPLEMENTATIONS:
             found = IMPLEMENTATIONS[function]
+        elif function in CONSTANTS:
+            found = on_arrays(function)
         else:
-            found = _on_arrays(function, allowed=function in CONSTANTS)
+            found = on_arrays(function, REFUSED.get(function, "it has no rule"))
         self[function] = found
         return found
 
 
 dispatch = Dispatch()
 
-WRITERS = frozenset((np.copyto, np.fill_diagonal, np.place, np.put, np.put_along_axis, np.putmask))
-"""Functions that change their first argument; the memory of a tensor may be seen by others."""
 
-REDUCTIONS: dict[np.ufunc, Callable] = {np.add: np.sum, np.multiply: np.prod, np.maximum: np.max, np.minimum: np.min}
-"""What the method ``reduce`` of a ufunc is called as a function."""
-
-
-def _on_arrays(function: Callable, allowed: bool) -> Callable:
-    """A function with nothing to differentiate, run on the arrays; others refuse a tracked tensor."""
+def on_arrays(function: Callable, refusal: str | None = None) -> Callable:
+    """A function with nothing to differentiate, run on the arrays; with a ``refusal``, not if a tensor is tracked."""
 
     def run(*args: Any, **kwargs: Any) -> Any:
-        if function in WRITERS and type(args[0]) in tensor_types:
-            raise TypeError(f"{qualified_name(function)} would write into a tensor's memory; assign with x[i] = v")
-        if not allowed and any(t._node is not None for t in tensors_in((args, kwargs))):
+        if refusal is not None and any(t._node is not None for t in tensors_in((args, kwargs))):
             raise TypeError(
-                f"{qualified_name(function)} has no gradient here: a tensor that requires grad would lose it silently; "
-                "pass t.detach(), or teach it with autodiff.defvjp"
+                f"{qualified_name(function)} would lose the gradient of a tensor that requires grad: {refusal}; "
+                "pass t.detach() for its value alone, or teach the tape with autodiff.defvjp"
             )
         return function(*unwrap(args), **unwrap(kwargs))
 
@@ -54,6 +48,8 @@ def _on_arrays(function: Callable, allowed: bool) -> Callable:
 def qualified_name(function: Callable) -> str:
     module = getattr(function, "__module__", None)
     name = getattr(function, "__name__", repr(function))
+    if isinstance(owner := getattr(function, "__self__", None), np.ufunc):
+        return f"{qualified_name(owner)}.{name}"
     if isinstance(function, np.ufunc):
         module = "numpy" if getattr(np, name, None) is function else "scipy.special"
     return f"{module}.{name}" if module else name
@@ -82,26 +78,43 @@ def unwrap(value: Any) -> Any:
 
 def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple, kwargs: dict) -> Any:
     """A ufunc's methods and keywords: what has a primitive, and a refusal by name of what does not."""
-    tracked = any(t._node is not None for t in tensors_in((inputs, kwargs)))
     kwargs = {key: value for key, value in kwargs.items() if value is not None or key == "axis"}
-    if method == "reduce" and ufunc in REDUCTIONS and "out" not in kwargs:
-        return dispatch[REDUCTIONS[ufunc]](inputs[0], **{"axis": 0, **kwargs})
-    if method == "at" and type(inputs[0]) in tensor_types:
-        raise TypeError(f"numpy.{ufunc.__name__}.at would write into a tensor's memory; assign with x[i] = v")
-    if method == "__call__" and not kwargs:
-        return dispatch[ufunc](*inputs)
-    if not tracked or (ufunc in CONSTANTS and "out" not in kwargs):
-        if any(type(out) in tensor_types for out in kwargs.get("out", ())):
-            raise TypeError(f"{ufunc.__name__}: out= cannot be a tensor; use the returned tensor")
-        return getattr(ufunc, method)(*unwrap(inputs), **unwrap(kwargs))
-    if method != "__call__":
-        what = f"the method {method}"
+    if any(type(out) in tensor_types for out in kwargs.get("out", ())):
+        raise TypeError(f"{qualified_name(ufunc)}: out= cannot be a tensor; use the returned tensor")
+    if method == "__call__":
+        function: Callable = ufunc
     else:
-        what = " and ".join(f"{key}=" for key in kwargs)
-        if set(kwargs) == {"dtype"}:
-            dtype = np.dtype(kwargs["dtype"])
-            return dispatch[ufunc](*(dispatch[np.astype](wrap(value, None), dtype) for value in inputs))
-    raise TypeError(f"{qualified_name(ufunc)}: {what} cannot be differentiated; leave it out, or pass t.detach()")
+        function = getattr(ufunc, method)
+        if method == "outer" and not kwargs:
+            return _outer(ufunc, *inputs)
+        if method == "at" and type(inputs[0]) in tensor_types and function not in IMPLEMENTATIONS:
+            raise TypeError(f"{qualified_name(function)} cannot write into a tensor; write x[i] = f(x[i], v)")
+    described = function in REGISTRY or function in IMPLEMENTATIONS
+    if described and not kwargs or method != "__call__" and described and "out" not in kwargs:
+        return dispatch[function](*inputs, **kwargs)
+    if described and method == "__call__" and set(kwargs) == {"dtype"} and np.dtype(kwargs["dtype"]).kind in "fc":
+        dtype = np.dtype(kwargs["dtype"])
+        return dispatch[ufunc](*(dispatch[np.astype](wrap(value, None), dtype) for value in inputs))
+    if ufunc in CONSTANTS and "out" not in kwargs and method in ("__call__", "outer", "reduce", "accumulate"):
+        return function(*unwrap(inputs), **unwrap(kwargs))
+    return on_arrays(function, _why_not(function, described, kwargs))(*inputs, **kwargs)
+
+
+def _outer(ufunc: np.ufunc, a: Any, b: Any) -> Any:
+    """The ufunc of every entry of ``a`` with every entry of ``b``."""
+    shape = np.shape(a) + (1,) * np.ndim(b)
+    return ufunc(a.reshape(shape) if type(a) in tensor_types else np.reshape(a, shape), b)
+
+
+def _why_not(function: Callable, described: bool, kwargs: dict) -> str:
+    """Why a ufunc, or a method of one, is refused with these keywords."""
+    if not described:
+        return REFUSED.get(function, "it has no rule")
+    if "where" in kwargs:
+        return "where= leaves entries undefined; write np.where(mask, f(x), other), whose gradient is 0 outside the mask"
+    if "out" in kwargs:
+        return "an array given as out= cannot be on the tape; use the returned tensor"
+    return f"{' and '.join(f'{key}=' for key in kwargs)} cannot be differentiated; leave it out"
 
 
 def recording_function(described: Primitive) -> Callable:

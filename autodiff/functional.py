@@ -30,7 +30,7 @@ _depth: ContextVar[int] = ContextVar("depth", default=0)
 class _Pullback:
     """A pull-back whose rule drops structural zeros and saves nothing that depends on a tracked value."""
 
-    selects = False
+    selects = writes = False
 
     def __init__(self, name: str) -> None:
         self.name = name

@@ -30,6 +30,9 @@ IMPLEMENTATIONS: dict[Callable, Callable] = {}
 CONSTANTS: set[Callable] = set()
 """Functions with no derivative to speak of: on tensors they give plain arrays."""
 
+REFUSED: dict[Callable, str] = {}
+"""Functions that would lose the gradient of a tensor that requires grad, and why nothing else can be done."""
+
 lent: dict[str, Any] = {}
 """What the layer of tensors lends this one: ``wrap`` to make a tensor, ``recording_function`` to record calls."""
 
@@ -37,6 +40,11 @@ lent: dict[str, Any] = {}
 def constant(*functions: Callable) -> None:
     """Declare functions that have no derivative to speak of: on tensors they give plain arrays."""
     CONSTANTS.update(functions)
+
+
+def refuse(reason: str, *functions: Callable) -> None:
+    """Declare functions that raise for a tensor that requires grad, and say why."""
+    REFUSED.update(dict.fromkeys(functions, reason))
 
 
 def implements(*functions: Callable) -> Callable[[Callable], Callable]:
@@ -75,6 +83,7 @@ class Primitive:
     views: bool
     listed: str | None
     constants: tuple[str, ...]
+    form: type[Pullback]
     pullbacks: dict[tuple[bool, ...], Pullback] = field(default_factory=dict)
 
     @property
@@ -86,8 +95,7 @@ class Primitive:
         """The pull-back for the arguments that need a gradient, made once per choice."""
         if tracked not in self.pullbacks:
             names = tuple(name for name, needed in zip(self.arguments, tracked, strict=True) if needed)
-            form = ListPullback if self.listed else JointPullback if self.joint else Pullback
-            self.pullbacks[tracked] = form(self, names)
+            self.pullbacks[tracked] = self.form(self, names)
         return self.pullbacks[tracked]
 
 
@@ -105,6 +113,7 @@ def defvjp(
     views: bool = False,
     listed: str | None = None,
     constants: Sequence[str] = (),
+    form: type[Pullback] | None = None,
     **rules: Callable,
 ) -> Callable:
     """Teach the tape a function: for each differentiable argument, the rule for its vector-Jacobian product.
@@ -132,6 +141,7 @@ def defvjp(
         listed: the argument that is a list of arrays. Its rule is also given the index ``i`` of the entry it is for,
             and takes the list (or the shapes) under the argument's name.
         constants: array arguments without a gradient, which may be tensors all the same.
+        form: the class of its pull-backs, for a rule that works in place on what the pass owns.
 
     Returns:
         What to call: ``function`` itself if NumPy dispatches it, else a function that records.
@@ -187,6 +197,7 @@ def defvjp(
         views=views,
         listed=listed,
         constants=tuple(constants),
+        form=form or (ListPullback if listed else JointPullback if joint else Pullback),
     )
     return lent["recording_function"](REGISTRY[function])
 
@@ -230,6 +241,8 @@ class Pullback:
     """
 
     run: Callable[[Any, Any, tuple], Any]
+    writes = False
+    """Whether it has a ``run_in_place``."""
 
     def __init__(self, primitive: Primitive, arguments: tuple[str, ...]) -> None:
         self.primitive = primitive
@@ -317,27 +330,29 @@ class Pullback:
             return self.run(g, saved, node.parents), [None] * len(node.parents)
         if kind == "elementwise" and support is not None:
             return self._run_masked(g, saved, node, support)
-        pairs = list(self.run(g, saved, node.parents))
+        return list(self.run(g, saved, node.parents)), self.moved(support, node)
+
+    def moved(self, support: Support | None, node: Node) -> list[Support]:
+        """The support of each gradient of a rule that moves entries about, given that of the cotangent."""
         kept: Any = node.saved  # which the node may release before anybody asks for the mask
         sources = () if support is None else (support,)
-        parts: list[Support | None] = [
+        return [
             Support(sources, partial(self._move_mask, k=k, saved=kept, shape=node.shape, parent=parent))
             for k, parent in enumerate(node.parents)
         ]
-        return pairs, parts
 
     def _run_masked(self, g: Any, saved: tuple, node: Node, support: Support) -> tuple[Sequence, list]:
         """``run_supported`` for an elementwise primitive, given the support of ``g``."""
         shape, pairs, parts = node.shape, [], []
         if all(parent.shape == shape for parent in node.parents):
             for (parent, gradient), masked in zip(self.run(g, saved, node.parents), self._multiplies(), strict=True):
-                if masked and not (type(gradient) is np.ndarray and _all_finite(gradient)):
+                if masked and not _all_finite(gradient):
                     gradient = np.where(support.mask(), gradient, 0)
                 pairs.append((parent, gradient))
             return pairs, [support] * len(pairs)
         for (argument, rule, values, masked), parent in zip(self.partials(saved), node.parents, strict=True):
             gradient = rule(g, *values)
-            if masked and not (type(gradient) is np.ndarray and _all_finite(gradient)):
+            if masked and not _all_finite(gradient):
                 gradient = np.where(support.mask(), gradient, 0)  # before it is summed to the argument's shape
             pairs.append((parent, self.fit(gradient, parent, argument)))
             parts.append(Support((support,), partial(_unbroadcast_mask, shape=parent.shape)))
@@ -459,7 +474,7 @@ class Cotangents(dict):
 class OutputPullback:
     """From one output of several to the call that made them all."""
 
-    selects = False
+    selects = writes = False
 
     def __init__(self, name: str, index: int) -> None:
         self.name = f"{name}[{index}]"
@@ -480,11 +495,14 @@ def lift_output(out: Any, node: Node) -> Any:
     return lent["outputs"](out, node, 1) if isinstance(out, tuple) else lent["wrap"](out, node)
 
 
-def _all_finite(g: np.ndarray) -> bool:
-    """Whether a sum of squares is finite, in one pass of BLAS; an overflow counts as a no."""
-    flat = g.reshape(-1)
-    total = flat.dot(flat)
-    return bool(total - total == 0)
+def _all_finite(g: Any) -> bool:
+    """Whether a sum of squares is finite, in one pass of BLAS; an overflow counts as a no, and so does a tensor."""
+    if type(g) is np.ndarray:
+        flat = g.reshape(-1)
+        g = flat.dot(flat)
+    elif not isinstance(g, np.generic):
+        return False
+    return bool(g - g == 0)
 
 
 def _unbroadcast_mask(mask: Any, shape: tuple[int, ...]) -> Any:

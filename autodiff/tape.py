@@ -322,7 +322,12 @@ def propagate(
                     if create_graph:
                         saved = pullback.lift(node)
                 if supports or pullback.selects:
-                    pairs, parts = pullback.run_supported(g, saved, node, supports.pop(node, None))
+                    support = supports.pop(node, None)
+                    if pullback.writes and not create_graph and watch is None:
+                        own = node in owned and node not in captured
+                        pairs, parts = pullback.run_in_place(g, saved, node, support, own, cotangents, owned)
+                    else:
+                        pairs, parts = pullback.run_supported(g, saved, node, support)
                     for i, parent in enumerate(parents):
                         _add_support(supports, parent, parts[i], parent in cotangents or parent in parents[:i])
                 else:

@@ -379,20 +379,28 @@ class Tensor:
     # Assignment
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        self._refuse_view("assigning to", f"x[i][{_show_index(index)}] = ...", f"x[i, {_show_index(index)}] = ...")
+        self.write(lent["assign"], index, value, "x[i] = v")
+
+    def write(self, function: Callable, index: Any, value: Any, what: str) -> None:
+        """Change entries: ``function(data, value, index, in_place)``, recorded if this tensor or the value is tracked.
+
+        The memory is written to where nobody else can see it, else a changed copy takes its place.
+
+        Raises:
+            RuntimeError: this is a leaf that requires grad, or a view; ``what`` names the operation.
+        """
+        self._refuse_view(f"{what} on", f"x[i][{_show_index(index)}] = ...", f"x[i, {_show_index(index)}] = ...")
         tracked = recording.get() is not None and (
             self._node is not None or isinstance(value, Tensor) and value._node is not None
         )
         in_place = sole_owner(self)
         if not tracked:
-            data = self._data if in_place else self._data.copy()
-            data[unwrap(index)] = unwrap(value)
-            self._data = data
+            self._data = function(self._data, unwrap(value), unwrap(index), in_place)
             return
-        self._refuse_leaf("x[i] = v")
+        self._refuse_leaf(what)
         if self._node is None:
             _require_differentiable(self._data)
-        result = dispatch[lent["assign"]](self, value, unwrap(index), in_place)
+        result = dispatch[function](self, value, unwrap(index), in_place)
         self._data, self._node = result._data, result._node
 
     def _update(self, function: np.ufunc, other: Any, bound: bool) -> Tensor:

@@ -1,6 +1,7 @@
 """The VJP tables: importing them teaches the tape NumPy and SciPy."""
 
 from . import (  # noqa: F401
+    assignment,
     calculus,
     convolution,
     decompositions,

@@ -16,7 +16,7 @@ from autodiff.tape import Leaf, Node, current, next_position, propagate
 class Scale:
     """The pull-back of ``sum(weight * parent)``."""
 
-    selects = False
+    selects = writes = False
 
     def __init__(self, *weights, visited=None):
         self.name, self.weights, self.visited = "scale", weights, visited

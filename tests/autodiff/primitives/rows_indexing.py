@@ -69,6 +69,13 @@ def assignments(draw):
 
 
 @st.composite
+def accumulations(draw):
+    x = draw(arrays(shapes(min_dims=1)))
+    index = draw(indices(x.shape))
+    return (lambda x, value: indexing.accumulate(x, value, index, False)), [x, draw(arrays(x[index].shape))]
+
+
+@st.composite
 def erasures(draw):
     x = draw(arrays(shapes()))
     index = draw(indices(x.shape))
@@ -79,6 +86,7 @@ ROWS = {
     operator.getitem: gathers(),
     indexing._scatter: scatters(),
     indexing._assign: assignments(),
+    indexing._add_at: accumulations(),
     indexing._erase: erasures(),
     np.take: takes(),
     np.take_along_axis: takes_along(),
