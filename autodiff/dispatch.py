@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import Any
 
 import numpy as np
 
+from .callers import scipy_function, way_out
 from .primitive import CONSTANTS, IMPLEMENTATIONS, REFUSED, REGISTRY, Primitive, lent
 from .recorder import compile_recorder, tensor_types, wrap
 
@@ -36,9 +38,10 @@ def on_arrays(function: Callable, refusal: str | None = None) -> Callable:
 
     def run(*args: Any, **kwargs: Any) -> Any:
         if refusal is not None and any(t._node is not None for t in tensors_in((args, kwargs))):
+            caller = scipy_function(sys._getframe(1))
             raise TypeError(
-                f"{qualified_name(function)} would lose the gradient of a tensor that requires grad: {refusal}; "
-                "pass t.detach() for its value alone, or teach the tape with autodiff.defvjp"
+                f"{caller or qualified_name(function)} would lose the gradient of a tensor that requires grad: "
+                f"{refusal}; {way_out(caller or '')}"
             )
         return function(*unwrap(args), **unwrap(kwargs))
 

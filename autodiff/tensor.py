@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from .backward import HookHandle, backward, hooked
+from .callers import scipy_function, way_out
 from .dispatch import call_ufunc, dispatch, unwrap
 from .memory import TEMPORARY, sole_owner
 from .primitive import REGISTRY, lent
@@ -269,10 +270,15 @@ class Tensor:
             )
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
-        if sys._getframe(1).f_globals.get("__name__", "").startswith("scipy.sparse"):
+        if sys._getframe(1).f_globals.get("__name__", "").startswith("scipy.sparse._"):
             holder = np.empty((), dtype=object)  # tells scipy.sparse to leave `matrix @ tensor` to __rmatmul__
             holder[()] = self
             return holder
+        if self._node is not None and (caller := scipy_function(sys._getframe(1))) is not None:
+            raise TypeError(
+                f"{caller} does not record, and would lose the gradient of a tensor that requires grad; "
+                f"{way_out(caller)}"
+            )
         self._refuse_if_tracked("numpy.asarray")
         return np.array(self._data, dtype=dtype, copy=copy)
 

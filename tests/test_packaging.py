@@ -23,7 +23,7 @@ PUBLIC_MODULES = ("autodiff", "autodiff.testing")
 LAYERS = (
     {"support", "tree"},
     {"tape"},
-    {"broadcasting", "anomaly"},
+    {"broadcasting", "anomaly", "callers"},
     {"primitive"},
     {"recorder"},
     {"dispatch", "memory"},

@@ -8,7 +8,12 @@ import re
 import numpy as np
 import pytest
 import scipy.linalg
+import scipy.ndimage
 import scipy.sparse
+import scipy.sparse.linalg
+import scipy.spatial.distance
+import scipy.special
+import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -41,11 +46,12 @@ def leaf(value):
         (lambda t: np.zeros(1).dot(t), "would lose the gradient"),
         (lambda t: scipy.linalg.norm(t), "would lose the gradient"),
         (lambda t: np.add(np.ones(1), 1.0, out=t), "out="),
-        (lambda t: np.add(t, 1.0, out=np.ones(1)), "numpy.add: out= cannot be differentiated"),
+        (lambda t: np.add(t, 1.0, out=np.ones(1)), "numpy.add would lose the gradient.*out="),
         (lambda t: np.sum(t, out=np.ones(1)), "sum: out= is not supported"),
-        (lambda t: np.poly(t), "numpy.poly has no gradient here"),
-        (lambda t: np.divide.outer(t, t), "numpy.divide: the method outer cannot be differentiated"),
-        (lambda t: np.add(t, t, where=np.array([True])), "numpy.add: where= cannot be differentiated"),
+        (lambda t: np.poly(t), "numpy.poly would lose the gradient"),
+        (lambda t: np.arctan2.reduce(t), "numpy.arctan2.reduce would lose the gradient"),
+        (lambda t: np.put(np.ones(1), 0, t), "numpy.put would lose the gradient.*autodiff.tensor"),
+        (lambda t: np.add(t, t, where=np.array([True])), "numpy.add would lose the gradient.*np.where"),
     ],
 )
 def test_what_would_lose_the_gradient_of_a_tracked_tensor_raises(lose, reason):
@@ -65,21 +71,76 @@ def test_the_refusal_names_the_way_out(lose, way_out):
         lose(leaf([[1.0]]))
 
 
-def test_numpy_functions_that_write_into_their_argument_are_refused_and_change_nothing():
-    """Else they would write into memory that the tape, a detached tensor or the caller sees too."""
-    for tensor in (leaf([1.0, 2.0]), Tensor([1.0, 2.0])):
-        for write in (
-            lambda t: np.copyto(t, 0.0),
-            lambda t: np.put(t, 0, 5.0),
-            lambda t: np.place(t, [True, False], 5.0),
-            lambda t: np.putmask(t, [True, False], 5.0),
-            lambda t: np.fill_diagonal(t, 5.0),
-            lambda t: np.put_along_axis(t, np.array([0]), 5.0, 0),
-            lambda t: np.add.at(t, 0, 5.0),
-        ):
-            with pytest.raises(TypeError, match=r"x\[i\] = v"):
-                write(tensor)
+WRITERS = [
+    lambda t: np.copyto(t, 0.0),
+    lambda t: np.put(t, 0, 5.0),
+    lambda t: np.place(t, [True, False], 5.0),
+    lambda t: np.putmask(t, [True, False], 5.0),
+    lambda t: np.put_along_axis(t, np.array([0]), 5.0, 0),
+    lambda t: np.add.at(t, 0, 5.0),
+    lambda t: np.subtract.at(t, 0, 5.0),
+]
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_functions_that_write_into_a_tensor_leave_the_memory_that_others_see_alone(write):
+    tensor = Tensor([1.0, 2.0])
+    seen, detached = tensor.data, tensor.detach()
+    write(tensor)
+    np.testing.assert_array_equal(seen, [1.0, 2.0])
+    np.testing.assert_array_equal(detached.data, [1.0, 2.0])
+    assert not np.array_equal(tensor.data, seen)
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_functions_that_write_into_a_leaf_or_a_view_are_refused_and_change_nothing(write):
+    view = (leaf([[1.0, 2.0]]) * 1.0)[0]
+    for tensor in (leaf([1.0, 2.0]), view):
+        with pytest.raises(RuntimeError, match=r"on a leaf that requires grad|a view of another"):
+            write(tensor)
         np.testing.assert_array_equal(tensor.data, [1.0, 2.0])
+
+
+def test_methods_of_ufuncs_that_cannot_be_recorded_do_not_write_into_a_tensor():
+    tensor = Tensor([1.0, 2.0])
+    with pytest.raises(TypeError, match="numpy.multiply.at cannot write into a tensor"):
+        np.multiply.at(tensor, 0, 5.0)
+    np.testing.assert_array_equal(tensor.data, [1.0, 2.0])
+
+
+def test_what_numpy_refuses_to_write_changes_nothing():
+    tensor = leaf([1.0, 2.0]) * 1.0
+    before = tensor._node
+    for write in (
+        lambda: np.put(tensor, 2, 5.0),
+        lambda: np.place(tensor, [True], 5.0),
+        lambda: np.copyto(tensor, 1j),
+        lambda: np.copyto(tensor, np.ones(3)),
+        lambda: np.fill_diagonal(tensor, 5.0),
+        lambda: np.add.at(tensor, 2, 5.0),
+        lambda: tensor.__setitem__(2, 5.0),
+    ):
+        with pytest.raises((IndexError, ValueError, TypeError)):
+            write()
+        assert tensor._node is before
+        np.testing.assert_array_equal(tensor.data, [1.0, 2.0])
+
+
+@pytest.mark.parametrize(
+    ("lose", "message"),
+    [
+        (lambda t: scipy.linalg.norm(t), "^scipy.linalg.norm does not record"),
+        (lambda t: scipy.special.logsumexp(t), "call autodiff.scipy.special.logsumexp instead"),
+        (lambda t: scipy.special.factorial(t), "^scipy.special.factorial does not record.*defvjp"),
+        (lambda t: scipy.stats.norm.logpdf(t), "^scipy.stats.*logpdf does not record"),
+        (lambda t: scipy.spatial.distance.pdist(t), "^scipy.spatial.distance.pdist does not record"),
+        (lambda t: scipy.sparse.linalg.cg(np.eye(1), t[0]), "scipy.sparse.linalg.*does not record"),
+        (lambda t: scipy.ndimage.sobel(t), "^scipy.ndimage.sobel does not record"),
+    ],
+)
+def test_functions_of_scipy_that_do_not_record_are_named_with_what_to_call_instead(lose, message):
+    with pytest.raises(TypeError, match=message):
+        lose(leaf([[1.0]]))
 
 
 def test_an_untracked_tensor_goes_wherever_an_array_goes():
