@@ -10,6 +10,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
+from .batching import Batch
 from .dispatch import unwrap
 from .memory import take_own
 from .recorder import tensor_types, wrap
@@ -87,6 +88,8 @@ def seed(tensor: Any, gradient: Any, what: str = "backward()") -> Any:
         raise RuntimeError(
             f"{what} on a tensor that requires no grad: no input had requires_grad=True, or recording was off"
         )
+    if type(gradient) is Batch:
+        return gradient
     if gradient is None:
         if tensor.size != 1:
             raise RuntimeError(

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .batching import Batch, call_on_batches
 from .callers import scipy_function, way_out
 from .primitive import CONSTANTS, IMPLEMENTATIONS, REFUSED, REGISTRY, Primitive, lent
 from .recorder import compile_recorder, tensor_types, wrap
@@ -114,7 +115,9 @@ def _why_not(function: Callable, described: bool, kwargs: dict) -> str:
     if not described:
         return REFUSED.get(function, "it has no rule")
     if "where" in kwargs:
-        return "where= leaves entries undefined; write np.where(mask, f(x), other), whose gradient is 0 outside the mask"
+        return (
+            "where= leaves entries undefined; write np.where(mask, f(x), other), with gradient 0 outside the mask"
+        )
     if "out" in kwargs:
         return "an array given as out= cannot be on the tape; use the returned tensor"
     return f"{' and '.join(f'{key}=' for key in kwargs)} cannot be differentiated; leave it out"
@@ -132,6 +135,8 @@ def recording_function(described: Primitive) -> Callable:
         for value in (*args, *kwargs.values()):
             if type(value) in tensor_types or type(value) in (list, tuple) and any(True for _ in tensors_in(value)):
                 return dispatch[function](*args, **kwargs)
+            if type(value) is Batch:
+                return call_on_batches(function, described.kind == "elementwise", args, kwargs)
         result = function(*args, **kwargs)
         return result[0] if described.residuals and described.forward is function else result
 

@@ -9,7 +9,7 @@ results; a tensor gives tensors, which can be differentiated again, and so does 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from functools import wraps
 from typing import Any
@@ -17,11 +17,15 @@ from typing import Any
 import numpy as np
 
 from .backward import pull
+from .batching import Batch, spread
 from .recorder import make_node, record_outputs, tensor_types, wrap
 from .support import Support
 from .tape import Leaf, Node, current, is_recording, next_position, recording
 from .tensor import Tensor
 from .tree import flatten
+
+ROWS_AT_ONCE = 2**17
+"""How many numbers the cotangents of an output, or of an input, may have in all when they are pulled back together."""
 
 _depth: ContextVar[int] = ContextVar("depth", default=0)
 """How many transforms are at work around this code."""
@@ -101,6 +105,30 @@ class _Call:
             )
         return [self._present(i, found.get(node)) for i, node in enumerate(self.nodes)]
 
+    def pull_rows(self, output: Tensor) -> list[np.ndarray]:
+        """The Jacobian of an output with respect to each input, its rows along one axis; for plain results only.
+
+        The rows are pulled back side by side, as many at a time as fit into a cache. Where a rule needs a real array,
+        or fails for any other reason, one pass for each row decides what happens.
+        """
+        size, largest = output.size, max([output.size, *(int(np.prod(shape)) for shape, _ in self.shapes)])
+        at_once = min(max(ROWS_AT_ONCE // max(largest, 1), 1), size)
+        try:
+            parts = [self._pull_units(output, range(i, min(i + at_once, size))) for i in range(0, size, at_once)]
+        except Exception:
+            rows = [self.pull([output], [unit], retain_graph=True) for unit in _units(output)]
+            parts = [[np.expand_dims(g, 0) for g in row] for row in rows]
+        return [np.concatenate(column) for column in zip(*parts, strict=True)]
+
+    def _pull_units(self, output: Tensor, rows: range) -> list[np.ndarray]:
+        count = len(rows)
+        units = np.zeros((count, output.size), output.dtype)
+        units[np.arange(count), rows] = 1
+        batch = Batch(units.reshape(count, *output.shape))
+        found = pull([output], [batch], floor=self.position, retain_graph=True, what=self.what)
+        columns = zip(self.nodes, self.shapes, strict=True)
+        return [spread(found.get(node, np.zeros((), dtype)), count, shape) for node, (shape, dtype) in columns]
+
     def _present(self, i: int, gradient: Any) -> Any:
         if gradient is None:
             gradient = np.zeros(*self.shapes[i])
@@ -114,6 +142,14 @@ class _Call:
         if not isinstance(output, Tensor) or self.nested:
             return output
         return output._data[()] if output.ndim == 0 else output._data
+
+
+def _units(output: Tensor) -> Iterator[np.ndarray]:
+    """For each entry of an output, the cotangent that is 1 there and 0 elsewhere."""
+    for index in np.ndindex(output.shape):
+        unit = np.zeros(output.shape, output.dtype)
+        unit[index] = 1
+        yield unit
 
 
 def _reaches(output: Any, position: int) -> bool:
@@ -258,8 +294,8 @@ def jvp(f: Callable, primals: tuple, tangents: tuple) -> tuple[Any, Any]:
 def jacobian(f: Callable, argnums: int | tuple[int, ...] = 0) -> Callable:
     """The Jacobian of ``f``: for an output and an argument, an array of shape ``output.shape + argument.shape``.
 
-    Nested outputs give the output's structure, with the arguments' structure inside. One backward pass per entry of
-    the output.
+    Nested outputs give the output's structure, with the arguments' structure inside. Rows are computed side by side
+    where all that is called allows it, with one backward pass each where not.
 
     >>> jacobian(lambda x: x * x)(np.array([1.0, 2.0]))
     array([[2., 0.],
@@ -272,17 +308,15 @@ def jacobian(f: Callable, argnums: int | tuple[int, ...] = 0) -> Callable:
         outputs, build = flatten(call.result)
         blocks = []
         for output in outputs:
-            rows = []
-            for index in np.ndindex(np.shape(output)):
-                unit = np.zeros(np.shape(output))
-                unit[index] = 1.0
-                rows.append(call.pull([output], [unit], retain_graph=True))
-            if not rows:
-                rows = [[np.zeros((0, *shape), dtype) for shape, dtype in call.shapes]]
-                columns = rows[0]
-            else:
+            shape = np.shape(output)
+            if np.size(output) == 0 or not _reaches(output, call.position):
+                columns: list[Any] = [np.zeros((np.size(output), *inner), dtype) for inner, dtype in call.shapes]
+            elif call.nested:
+                rows = [call.pull([output], [unit], retain_graph=True) for unit in _units(output)]
                 columns = [np.stack(column) for column in zip(*rows, strict=True)]
-            shaped = [c.reshape(np.shape(output) + shape) for c, (shape, _) in zip(columns, call.shapes, strict=True)]
+            else:
+                columns = call.pull_rows(output)
+            shaped = [c.reshape(shape + inner) for c, (inner, _) in zip(columns, call.shapes, strict=True)]
             blocks.append(arrange([c[()] if c.ndim == 0 else c for c in shaped]))
         return build(blocks)
 

@@ -299,7 +299,7 @@ def propagate(
     pending = [(-node.position, node) for node in cotangents if node.position > floor]
     heapify(pending)
     supports: dict[Any, Support] = {}
-    owned = set()  # nodes whose cotangent is a sum made here, so that nobody else sees its memory
+    owned: set[Any] = set()  # nodes whose cotangent is a sum made here, so that nobody else sees its memory
     captured = {}
     watch = current.get().watch
     special = create_graph or bool(wanted) or watch is not None

@@ -24,6 +24,7 @@ LAYERS = (
     {"support", "tree"},
     {"tape"},
     {"broadcasting", "anomaly", "callers"},
+    {"batching"},
     {"primitive"},
     {"recorder"},
     {"dispatch", "memory"},

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csc_array
 
+from ..batching import SHIFTED, Batch
 from ..broadcasting import unbroadcast
 from ..dispatch import unwrap
 from ..primitive import Pullback, defvjp, implements, lent
@@ -89,6 +90,16 @@ def _scatter(values: Any, index: Any, shape: Shape) -> Any:
         out = np.zeros(rows, accumulator)
         np.add.at(out, positions.reshape(-1), values.reshape(-1))
     return out.reshape(shape).astype(values.dtype, copy=False)
+
+
+def _scatter_batch(values: Batch, index: Any, shape: Shape) -> Batch:
+    count, index = len(values.stack), unwrap(index)
+    if not repeats(index):
+        out = np.zeros((count, *shape), values.dtype)
+        out[(slice(None), *(index if isinstance(index, tuple) else (index,)))] = values.stack
+        return Batch(out)
+    positions = np.arange(prod(shape)).reshape(shape)[index].reshape(-1)
+    return Batch(_scatter(values.stack.reshape(count, -1).T, positions, (prod(shape), count)).T.reshape(-1, *shape))
 
 
 def add_at(total: Any, index: Any, values: Any) -> None:
@@ -219,6 +230,7 @@ defvjp(
     a=lambda g, a_shape, b: scatter(g, b, a_shape),
 )
 scatter: Callable = defvjp(_scatter, kind="linear", values=lambda g, index: g[index])
+SHIFTED[_scatter] = _scatter_batch
 defvjp(np.take, kind="select", forward=_take, constants=("indices",), a=take_vjp)
 erase: Callable = defvjp(_erase, kind="select", x=lambda g, index: erase(g, index))
 defvjp(
