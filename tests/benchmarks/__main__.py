@@ -27,12 +27,13 @@ os.environ.update(THREADS, JAX_PLATFORMS="cpu")
 
 from . import long_tape, memory, report  # noqa: E402  # after the environment is set
 from .alone import import_time  # noqa: E402
+from .arrays import ARRAYS  # noqa: E402
 from .chains import CHAINS  # noqa: E402
 from .matrices import PRODUCTS  # noqa: E402
 from .measuring import check_agreement, measure  # noqa: E402
 from .mlp import STEPS  # noqa: E402
 
-WORKLOADS = {w.name: w for w in (*CHAINS, *STEPS, *PRODUCTS)}
+WORKLOADS = {w.name: w for w in (*CHAINS, *STEPS, *PRODUCTS, *ARRAYS)}
 ALONE = ("long-tape", "memory", "import")
 LIBRARIES = ("numpy", "scipy", "torch", "autograd", "jax")
 

@@ -7,12 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from .arrays import ARRAYS
 from .chains import CHAINS
 from .matrices import product
 from .measuring import HAND, OURS, Implementation, Workload, check_agreement
 from .mlp import training_step
 
-WORKLOADS = [*CHAINS, training_step(8, {}), product(50)]
+WORKLOADS = [*CHAINS, training_step(8, {}), product(50), *ARRAYS]
 
 
 @pytest.mark.parametrize("workload", WORKLOADS, ids=lambda workload: workload.name)
