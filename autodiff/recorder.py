@@ -75,7 +75,12 @@ namespace: dict[str, Any] = {
 
 
 def compile_recorder(
-    primitive: Primitive, *, depth: int = 1, reflected: bool = False, operator: bool = False
+    primitive: Primitive,
+    *,
+    depth: int = 1,
+    reflected: bool = False,
+    operator: bool = False,
+    otherwise: Callable | None = None,
 ) -> Callable:
     """The recorder of a primitive.
 
@@ -84,12 +89,13 @@ def compile_recorder(
         depth: how many frames up the caller is that a node remembers.
         reflected: whether the arguments come in reverse order, as for ``__radd__``.
         operator: whether to return NotImplemented for an operand of a foreign type, as Python's operators do.
+        otherwise: what an operator calls, with the tensor and that operand, instead.
     """
     source = recorder_source(primitive, depth=depth, reflected=reflected, operator=operator)
     scope = dict(
         namespace, forward=primitive.forward, operand=operand, foreign=foreign, untracked=untracked, primitive=primitive
     )
-    scope.update(record_outputs=record_outputs)
+    scope.update(record_outputs=record_outputs, wrap=wrap, otherwise=otherwise or _not_implemented)
     for i, tracked in enumerate(_choices(primitive)):
         scope[f"pullback_{i}"] = primitive.pullback(tracked)
     scope.update({f"default_{p.name}": p.default for p in primitive.parameters})
@@ -98,6 +104,10 @@ def compile_recorder(
     record.__name__ = record.__qualname__ = primitive.name
     record.__doc__ = f"``{primitive.name}``, recorded."
     return record
+
+
+def _not_implemented(tensor: Any, operand: Any) -> Any:
+    return NotImplemented
 
 
 def _choices(primitive: Primitive) -> list[tuple[bool, ...]]:
@@ -132,8 +142,10 @@ def recorder_source(primitive: Primitive, *, depth: int = 1, reflected: bool = F
                 f"        if type({a}) not in plain:",
             ]
             if operator and i != reflected:
-                lines += [f"            {a} = foreign({a})", f"            if {a} is NotImplemented:"]
-                lines += ["                return NotImplemented"]
+                own = arguments[int(reflected)]  # the tensor itself, which if it comes first is an array by now
+                tensor = own if reflected else f"wrap({own}, {own}_node)"
+                lines += [f"            found = foreign({a})", "            if found is NotImplemented:"]
+                lines += [f"                return otherwise({tensor}, {a})", f"            {a} = found"]
             else:
                 lines.append(f"            {a} = operand({a}, {primitive.name!r})")
     for p in primitive.parameters:

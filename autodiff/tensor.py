@@ -22,14 +22,14 @@ from .tape import Leaf, Node, recording
 class Recorded:
     """A method of Tensor that is a primitive's recorder, compiled and put in its place on first use."""
 
-    def __init__(self, function: Callable, *, reflected: bool = False, operator: bool = False) -> None:
-        self.function, self.reflected, self.operator = function, reflected, operator
+    def __init__(self, function: Callable, **form: Any) -> None:
+        self.function, self.form = function, form
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.owner, self.name = owner, name
 
     def __get__(self, instance: Any, owner: type) -> Any:
-        recorder = compile_recorder(REGISTRY[self.function], reflected=self.reflected, operator=self.operator)
+        recorder = compile_recorder(REGISTRY[self.function], **self.form)
         setattr(self.owner, self.name, recorder)
         return recorder if instance is None else recorder.__get__(instance, owner)
 
@@ -40,6 +40,18 @@ def _operator(function: Callable) -> Any:
 
 def _reflected(function: Callable) -> Any:
     return Recorded(function, operator=True, reflected=True)
+
+
+def _is_sparse(value: Any) -> bool:
+    return type(value).__module__.startswith("scipy.sparse") and hasattr(value, "tocsr")
+
+
+def _times_sparse(tensor: Tensor, other: Any) -> Any:
+    return dispatch[lent["sparse_matmul"]](other.T, tensor.T).T if _is_sparse(other) else NotImplemented
+
+
+def _sparse_times(tensor: Tensor, other: Any) -> Any:
+    return dispatch[lent["sparse_matmul"]](other, tensor) if _is_sparse(other) else NotImplemented
 
 
 def _comparison(function: np.ufunc) -> Callable:
@@ -340,21 +352,9 @@ class Tensor:
     __lt__, __le__, __gt__ = map(_comparison, (np.less, np.less_equal, np.greater))
     __ge__, __eq__, __ne__ = map(_comparison, (np.greater_equal, np.equal, np.not_equal))  # type: ignore[assignment]
     __floordiv__ = _comparison(np.floor_divide)
+    __matmul__ = Recorded(np.matmul, operator=True, otherwise=_times_sparse)
+    __rmatmul__ = Recorded(np.matmul, operator=True, reflected=True, otherwise=_sparse_times)
     __getitem__ = Recorded(operator.getitem)
-
-    def __matmul__(self, other: Any) -> Any:
-        if type(other) in tensor_types or type(other) in plain_types:
-            return dispatch[np.matmul](self, other)
-        if _is_sparse(other):
-            return dispatch[lent["sparse_matmul"]](other.T, self.T).T
-        other = foreign(other)
-        return other if other is NotImplemented else dispatch[np.matmul](self, other)
-
-    def __rmatmul__(self, other: Any) -> Any:
-        if _is_sparse(other):
-            return dispatch[lent["sparse_matmul"]](other, self)
-        other = foreign(other)
-        return other if other is NotImplemented else dispatch[np.matmul](other, self)
 
     def __divmod__(self, other: Any) -> Any:
         return self // other, self % other
@@ -366,7 +366,7 @@ class Tensor:
 
     def reshape(self, *shape: Any, order: str = "C") -> Tensor:
         """NumPy's ``reshape``; the shape as a tuple or as separate integers."""
-        return dispatch[np.reshape](self, shape[0] if len(shape) == 1 else shape, order=order)
+        return dispatch[np.reshape](self, shape[0] if len(shape) == 1 else shape, order)
 
     def transpose(self, *axes: Any) -> Tensor:
         """NumPy's ``transpose``; the axes as a tuple or as separate integers."""
@@ -540,10 +540,6 @@ def _show_index(index: Any) -> str:
         start, stop, step = ("" if part is None else part for part in (index.start, index.stop, index.step))
         return f"{start}:{stop}" + (f":{step}" if step else "")
     return "..." if index is Ellipsis else repr(unwrap(index))
-
-
-def _is_sparse(value: Any) -> bool:
-    return type(value).__module__.startswith("scipy.sparse") and hasattr(value, "tocsr")
 
 
 namespace["Tensor"] = Tensor
