@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -248,6 +248,7 @@ class Pullback:
         self.primitive = primitive
         self.arguments = arguments
         self.name = primitive.name
+        self.kind = primitive.kind
         self.selects = primitive.kind == "select"
         self._placed: list[tuple[str, Callable, list[int]]] | None = None
         self.needs = tuple(dict.fromkeys(need for argument in arguments for need in primitive.rules[argument].needs))
@@ -325,44 +326,51 @@ class Pullback:
         Outside the support g is zero, so on plain arrays there is nothing to mask where all of the gradient is finite.
         When the pass itself is recorded, the mask belongs to what is differentiated next, and is always applied.
         """
-        kind = self.primitive.kind
-        if kind == "mix" or (support is None and kind != "select"):
-            return self.run(g, saved, node.parents), [None] * len(node.parents)
+        kind = self.kind
         if kind == "elementwise" and support is not None:
             return self._run_masked(g, saved, node, support)
-        return list(self.run(g, saved, node.parents)), self.moved(support, node)
+        if kind == "mix" or (support is None and kind != "select"):
+            return self.run(g, saved, node.parents), [None] * len(node.parents)
+        return self.run(g, saved, node.parents), self.moved(support, node)
 
     def moved(self, support: Support | None, node: Node) -> list[Support]:
         """The support of each gradient of a rule that moves entries about, given that of the cotangent."""
-        kept: Any = node.saved  # which the node may release before anybody asks for the mask
+        shape, saved = node.shape, node.saved  # which the node may release before anybody asks for the mask
         sources = () if support is None else (support,)
-        return [
-            Support(sources, partial(self._move_mask, k=k, saved=kept, shape=node.shape, parent=parent))
-            for k, parent in enumerate(node.parents)
-        ]
+        move = self._move_mask
+        return [Support(sources, move, k, saved, shape, parent) for k, parent in enumerate(node.parents)]
 
     def _run_masked(self, g: Any, saved: tuple, node: Node, support: Support) -> tuple[Sequence, list]:
         """``run_supported`` for an elementwise primitive, given the support of ``g``."""
-        shape, pairs, parts = node.shape, [], []
-        if all(parent.shape == shape for parent in node.parents):
-            for (parent, gradient), masked in zip(self.run(g, saved, node.parents), self._multiplies(), strict=True):
-                if masked and not _all_finite(gradient):
-                    gradient = np.where(support.mask(), gradient, 0)
-                pairs.append((parent, gradient))
-            return pairs, [support] * len(pairs)
-        for (argument, rule, values, masked), parent in zip(self.partials(saved), node.parents, strict=True):
+        shape, parents = node.shape, node.parents
+        for parent in parents:
+            if parent.shape != shape:
+                return self._run_masked_apart(g, saved, parents, support)
+        pairs = self.run(g, saved, parents)
+        for i, masked in enumerate(self.multiplies):
+            if masked and not _all_finite(pairs[i][1]):
+                parent, gradient = pairs[i]
+                pairs = (*pairs[:i], (parent, np.where(support.mask(), gradient, 0)), *pairs[i + 1 :])
+        return pairs, [support] * len(pairs)
+
+    def _run_masked_apart(self, g: Any, saved: tuple, parents: tuple, support: Support) -> tuple[Sequence, list]:
+        """The same where arguments were broadcast: a gradient is masked before it is summed to its argument's shape."""
+        pairs: list = []
+        parts: list = []
+        for (argument, rule, values, masked), parent in zip(self.partials(saved), parents, strict=True):
             gradient = rule(g, *values)
             if masked and not _all_finite(gradient):
-                gradient = np.where(support.mask(), gradient, 0)  # before it is summed to the argument's shape
+                gradient = np.where(support.mask(), gradient, 0)
             pairs.append((parent, self.fit(gradient, parent, argument)))
-            parts.append(Support((support,), partial(_unbroadcast_mask, shape=parent.shape)))
+            parts.append(Support((support,), _unbroadcast_mask, parent.shape))
         return pairs, parts
 
-    def _multiplies(self) -> list[bool]:
+    @cached_property
+    def multiplies(self) -> list[bool]:
         """Whether each rule multiplies g by something, which may be infinite: whether it needs anything at all."""
         return [bool(places) for _, _, places in self._rules_by_place()]
 
-    def _move_mask(self, mask: Any = None, *, k: int, saved: tuple, shape: tuple, parent: Any) -> Any:
+    def _move_mask(self, k: int, saved: tuple, shape: tuple, parent: Any, mask: Any = None) -> Any:
         """Where a linear rule with non-negative weights can send anything but zero: where it sends the mask itself."""
         argument, rule, values, _ = self.partials(saved)[k]
         ones = np.ones(shape) if mask is None else mask.astype(float)
@@ -505,5 +513,5 @@ def _all_finite(g: Any) -> bool:
     return bool(g - g == 0)
 
 
-def _unbroadcast_mask(mask: Any, shape: tuple[int, ...]) -> Any:
+def _unbroadcast_mask(shape: tuple[int, ...], mask: Any) -> Any:
     return unbroadcast(mask.astype(float), shape) != 0

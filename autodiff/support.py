@@ -11,13 +11,14 @@ from typing import Any
 
 
 class Support:
-    """A lazily computed boolean mask: ``transform`` of the masks of ``sources``."""
+    """A lazily computed boolean mask: ``transform(*details, *masks)`` of the masks of ``sources``."""
 
-    __slots__ = ("sources", "transform", "_mask")
+    __slots__ = ("sources", "transform", "details", "_mask")
 
-    def __init__(self, sources: tuple[Support, ...], transform: Callable[..., Any]) -> None:
+    def __init__(self, sources: tuple[Support, ...], transform: Callable[..., Any], *details: Any) -> None:
         self.sources = sources
         self.transform = transform
+        self.details = details
         self._mask: Any = None
 
     def mask(self) -> Any:
@@ -31,9 +32,8 @@ class Support:
                 continue
             pending.pop()
             if support._mask is None:
-                support._mask = support.transform(*(source._mask for source in support.sources))
-                support.sources = ()
-                del support.transform  # and with it the arrays that it holds
+                support._mask = support.transform(*support.details, *[source._mask for source in support.sources])
+                support.sources = support.details = ()  # and with them the arrays that they hold
         return self._mask
 
 

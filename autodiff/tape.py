@@ -328,8 +328,12 @@ def propagate(
                         pairs, parts = pullback.run_in_place(g, saved, node, support, own, cotangents, owned)
                     else:
                         pairs, parts = pullback.run_supported(g, saved, node, support)
-                    for i, parent in enumerate(parents):
-                        _add_support(supports, parent, parts[i], parent in cotangents or parent in parents[:i])
+                    for i, part in enumerate(parts):
+                        parent = parents[i]
+                        if parent in cotangents or i and parent in parents[:i]:
+                            _join_support(supports, parent, part)
+                        elif part is not None:
+                            supports[parent] = part
                 else:
                     pairs = pullback.run(g, saved, parents)
                 if watch is not None:
@@ -372,10 +376,7 @@ def propagate(
     return cotangents
 
 
-def _add_support(supports: dict[Any, Support], parent: Any, support: Support | None, met: bool) -> None:
+def _join_support(supports: dict[Any, Support], parent: Any, support: Support | None) -> None:
     """Join the support of one more cotangent to that of the sum; a part without support fills the whole."""
-    if not met:
-        if support is not None:
-            supports[parent] = support
-    elif (earlier := supports.pop(parent, None)) is not None and support is not None:
+    if (earlier := supports.pop(parent, None)) is not None and support is not None:
         supports[parent] = join(earlier, support)
