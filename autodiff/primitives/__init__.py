@@ -10,8 +10,12 @@ from . import (  # noqa: F401
     indexing,
     linalg,
     matrix_functions,
+    padding,
+    polynomials,
     reductions,
+    scans,
     shape,
     sorting,
     special,
+    statistics,
 )

@@ -1,17 +1,25 @@
-"""Reductions and scans: sums, extrema, products, moments."""
+"""Reductions: sums, products, extrema, moments, with and without NaN, and the methods ``reduce`` of ufuncs.
+
+Conventions: equal extrema of a reduction share its cotangent equally, and so does ``initial=`` if it equals them; an
+extremum that is NaN sends its cotangent to the NaNs; the deviation of a constant has gradient 0. What a function skips
+(NaN, ``where=``) has gradient 0.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ..broadcasting import Axes, expand, keep_axes, normalize_axes
+from ..broadcasting import Axes, expand, keep_axes, normalize_axes, unbroadcast
+from ..dispatch import unwrap
 from ..primitive import defvjp, implements
 
 Shape = tuple[int, ...]
 add_reduce, multiply_reduce = np.add.reduce, np.multiply.reduce
 maximum_reduce, minimum_reduce = np.maximum.reduce, np.minimum.reduce
+fmax_reduce, fmin_reduce = np.fmax.reduce, np.fmin.reduce
 NO_VALUE = np._NoValue  # type: ignore[attr-defined]  # NumPy's mark for "not given", where None means something
 
 
@@ -42,24 +50,60 @@ def _mean(a: Any, axis: Axes = None, dtype: Any = None, keepdims: Any = False, *
     return np.mean(a, axis, dtype, None, keepdims, where=where)
 
 
-def _var(
-    a: Any, axis: Axes = None, dtype: Any = None, ddof: float = 0, keepdims: Any = False, *, where: Any = True
+def _moment(function: Callable) -> Callable:
+    """``function``, of NumPy's variances and deviations, with all its parameters but ``out=``."""
+
+    def moment(
+        a: Any,
+        axis: Axes = None,
+        dtype: Any = None,
+        ddof: float = 0,
+        keepdims: Any = False,
+        *,
+        where: Any = True,
+        mean: Any = None,
+        correction: Any = NO_VALUE,
+    ) -> Any:
+        mean = NO_VALUE if mean is None else mean
+        return function(a, axis, dtype, None, ddof, keepdims, where=where, mean=mean, correction=correction)
+
+    return moment
+
+
+def _nansum(
+    a: Any, axis: Axes = None, dtype: Any = None, keepdims: Any = False, initial: Any = NO_VALUE, where: Any = True
 ) -> Any:
-    return np.var(a, axis, dtype, None, ddof, keepdims, where=where)
+    return np.nansum(a, axis, dtype, None, keepdims, initial, where)
 
 
-def _std(
-    a: Any, axis: Axes = None, dtype: Any = None, ddof: float = 0, keepdims: Any = False, *, where: Any = True
+def _nanprod(
+    a: Any, axis: Axes = None, dtype: Any = None, keepdims: Any = False, initial: Any = 1, where: Any = True
 ) -> Any:
-    return np.std(a, axis, dtype, None, ddof, keepdims, where=where)
+    return np.nanprod(a, axis, dtype, None, keepdims, initial, where)
 
 
-def _cumsum(a: Any, axis: int | None = None, dtype: Any = None) -> Any:
-    return np.cumsum(a, axis, dtype)
+def _nanmean(a: Any, axis: Axes = None, dtype: Any = None, keepdims: Any = False, *, where: Any = True) -> Any:
+    return np.nanmean(a, axis, dtype, None, keepdims, where=where)
 
 
-def _cumprod(a: Any, axis: int | None = None, dtype: Any = None) -> Any:
-    return np.cumprod(a, axis, dtype)
+def _nanmax(a: Any, axis: Axes = None, keepdims: Any = False, initial: Any = NO_VALUE, where: Any = True) -> Any:
+    return np.nanmax(a, axis, None, keepdims, initial, where)
+
+
+def _nanmin(a: Any, axis: Axes = None, keepdims: Any = False, initial: Any = NO_VALUE, where: Any = True) -> Any:
+    return np.nanmin(a, axis, None, keepdims, initial, where)
+
+
+def _fmax(
+    a: Any, axis: Axes = 0, dtype: Any = None, keepdims: Any = False, initial: Any = NO_VALUE, where: Any = True
+) -> Any:
+    return fmax_reduce(a, axis, dtype, None, keepdims, initial, where)
+
+
+def _fmin(
+    a: Any, axis: Axes = 0, dtype: Any = None, keepdims: Any = False, initial: Any = NO_VALUE, where: Any = True
+) -> Any:
+    return fmin_reduce(a, axis, dtype, None, keepdims, initial, where)
 
 
 def only_where(g: Any, where: Any) -> Any:
@@ -67,10 +111,15 @@ def only_where(g: Any, where: Any) -> Any:
     return g if where is True else np.where(where, g, 0)
 
 
+def numbers(a: Any, where: Any = True) -> Any:
+    """Which entries take part in a reduction that skips NaN."""
+    return ~np.isnan(a) & where
+
+
 def count_along(shape: Shape, axis: Axes, where: Any = True) -> Any:
     """How many entries each output of a reduction was made from, with the reduced axes kept."""
     if where is not True:
-        return add_reduce(np.broadcast_to(where, shape), axis, None, None, True)
+        return np.count_nonzero(np.broadcast_to(where, shape), normalize_axes(axis, len(shape)), keepdims=True)
     count = 1
     for i in normalize_axes(axis, len(shape)):
         count *= shape[i]
@@ -82,92 +131,191 @@ def sum_vjp(g: Any, a_shape: Shape, axis: Axes, keepdims: Any, where: Any) -> An
 
 
 def mean_vjp(g: Any, a_shape: Shape, axis: Axes, keepdims: Any, where: Any) -> Any:
-    share = keep_axes(g, a_shape, axis, keepdims) / count_along(a_shape, axis, where)
-    return only_where(np.broadcast_to(share, a_shape), where)
+    counts = np.asarray(count_along(a_shape, axis, where), g.dtype)
+    return only_where(np.broadcast_to(keep_axes(g, a_shape, axis, keepdims) / counts, a_shape), where)
 
 
-def extremum_vjp(g: Any, a: Any, axis: Axes, keepdims: Any, where: Any, out: Any) -> Any:
-    """The cotangent goes to the entries equal to the extremum, in equal shares that sum to 1; to none of a NaN."""
-    winners = only_where(a == keep_axes(out, a.shape, axis, keepdims), where)
-    counts = np.maximum(add_reduce(winners, axis, None, None, True), 1)
-    return np.where(winners, keep_axes(g, a.shape, axis, keepdims) / counts.astype(g.dtype), 0)
+def share_among(g: Any, a: Any, level: Any, axis: Axes, where: Any = True, initial: Any = NO_VALUE) -> Any:
+    """``g`` in equal shares, that sum to 1, to the entries of ``a`` equal to ``level``, to the NaNs if that is NaN.
+
+    An ``initial`` value equal to the level keeps a share for itself.
+    """
+    winners = a == level
+    if (level != level).any():
+        winners = winners | (a != a) & (level != level)
+    if where is not True:
+        winners = winners & where
+    counts = np.count_nonzero(winners, normalize_axes(axis, a.ndim), keepdims=True)
+    if initial is not NO_VALUE and initial is not None:
+        counts = counts + (level == initial)
+    return np.where(winners, g / np.maximum(counts, 1).astype(g.dtype), 0)
 
 
-def prod_vjp(g: Any, a: Any, axis: Axes, keepdims: Any, initial: Any, where: Any) -> Any:
-    """Each entry's cotangent is g times the product of all the others: right with any number of zeros.
+def extremum_vjp(g: Any, a: Any, axis: Axes, keepdims: Any, initial: Any, where: Any, out: Any) -> Any:
+    level, g = keep_axes(out, a.shape, axis, keepdims), keep_axes(g, a.shape, axis, keepdims)
+    return share_among(g, a, level, axis, where, initial)
+
+
+def nan_extremum_vjp(g: Any, a: Any, axis: Axes, keepdims: Any, initial: Any, where: Any, out: Any) -> Any:
+    return extremum_vjp(g, a, axis, keepdims, initial, numbers(a, where), out)
+
+
+def products_of_others(a: Any, axis: Axes) -> Any:
+    """For each entry, the product of all the others along the axes: right with any number of zeros.
 
     The products of all before and of all after an entry are cumulative products, so nothing is divided.
     """
     reduced = normalize_axes(axis, a.ndim)
     kept = tuple(i for i in range(a.ndim) if i not in reduced)
     order = kept + reduced
-    factors = a if where is True else np.where(where, a, 1)
-    rows = np.transpose(factors, order).reshape([*(a.shape[i] for i in kept), count_along(a.shape, axis)])
+    rows = np.transpose(a, order).reshape([*(a.shape[i] for i in kept), count_along(a.shape, axis)])
     ones = np.ones((*rows.shape[:-1], 1), rows.dtype)
     before = np.concatenate([ones, np.cumprod(rows[..., :-1], axis=-1)], axis=-1)
     after = np.concatenate([np.flip(np.cumprod(np.flip(rows[..., 1:], -1), axis=-1), -1), ones], axis=-1)
     others = (before * after)[..., : rows.shape[-1]].reshape([a.shape[i] for i in order])
-    others = np.transpose(others, np.argsort(order))
-    scaled = keep_axes(g, a.shape, axis, keepdims)
-    if not (isinstance(initial, (int, float)) and initial == 1):
-        scaled = scaled * initial
-    return only_where(scaled * others, where)
+    return np.transpose(others, np.argsort(order))
 
 
-def deviations(a: Any, axis: Axes, where: Any) -> Any:
-    """``a`` less its mean along the axes."""
-    return a - np.mean(a, axis, keepdims=True, where=where)
+def prod_vjp(g: Any, a: Any, axis: Axes, keepdims: Any, initial: Any, where: Any, out: Any) -> Any:
+    """Each entry's cotangent is g times the product of all the others.
 
-
-def var_vjp(g: Any, a: Any, axis: Axes, ddof: float, keepdims: Any, where: Any) -> Any:
-    """``2 (a - mean) / (N - ddof) * g``; the mean's own share is zero, for the deviations sum to zero."""
-    freedom = np.maximum(count_along(a.shape, axis, where) - ddof, 0)
-    scale = keep_axes(g, a.shape, axis, keepdims) * 2 / freedom
-    if np.iscomplexobj(a):
-        return only_where(scale * np.conjugate(deviations(a, axis, where)), where)
-    return only_where(scale * deviations(a, axis, where), where)
-
-
-def std_vjp(g: Any, a: Any, axis: Axes, ddof: float, keepdims: Any, where: Any, out: Any) -> Any:
-    """``(a - mean) / ((N - ddof) std) * g``, and 0 where the deviation is 0."""
-    constant_rows = out == 0
-    safe = np.where(constant_rows, 1, out)
-    half = np.where(constant_rows, 0, g) / (2 * safe)
-    return var_vjp(half, a, axis, ddof, keepdims, where)
-
-
-def cumsum_vjp(g: Any, a_shape: Shape, axis: int | None) -> Any:
-    along = 0 if axis is None else axis
-    return np.flip(np.cumsum(np.flip(g, along), axis=along), along).reshape(a_shape)
-
-
-def cumprod_vjp(g: Any, a: Any, axis: int | None) -> Any:
-    """``sum over j >= i`` of ``g[j]`` times the product of ``a[:j + 1]`` without ``a[i]``: right with any zeros.
-
-    From the end, ``s[i] = g[i] + a[i + 1] s[i + 1]`` (Horner's scheme), and the gradient is ``s[i] prod(a[:i])``.
+    That is ``out / a``, with one rounding, where the products are normal numbers, for then no factor is 0; not so in a
+    pass that is recorded itself, for its derivative by the same entry would be a difference of roundings.
     """
-    along = 0 if axis is None else axis
-    rows = a.reshape(-1) if axis is None else a
-    g, length = g.reshape(rows.shape), rows.shape[along]
-    if length == 0:
-        return g.reshape(a.shape)
-    factors, sent = np.moveaxis(rows, along, 0), np.moveaxis(g, along, 0)
-    sums = [sent[length - 1]]
-    for i in range(length - 2, -1, -1):
-        sums.append(sent[i] + factors[i + 1] * sums[-1])
-    before = np.concatenate([np.ones((1, *factors.shape[1:]), a.dtype), np.cumprod(factors[:-1], axis=0)], axis=0)
-    return np.moveaxis(np.stack(sums[::-1]) * before, 0, along).reshape(a.shape)
+    g, level = keep_axes(g, a.shape, axis, keepdims), keep_axes(out, a.shape, axis, keepdims)
+    if type(a) is np.ndarray and _all_normal(out):
+        return only_where(level / a * g, where)
+    others = products_of_others(a if where is True else np.where(where, a, 1), axis)
+    return only_where(g * others if initial is NO_VALUE else g * initial * others, where)
 
 
-defvjp(np.sum, forward=_sum, kind="linear", a=sum_vjp)
-defvjp(np.mean, forward=_mean, kind="linear", a=mean_vjp)
-defvjp(np.max, forward=_max, kind="select", a=extremum_vjp)
-defvjp(np.min, forward=_min, kind="select", a=extremum_vjp)
-defvjp(np.prod, forward=_prod, a=prod_vjp)
-defvjp(np.var, forward=_var, a=var_vjp)
-defvjp(np.std, forward=_std, a=std_vjp)
-defvjp(np.cumsum, forward=_cumsum, kind="linear", a=cumsum_vjp)
-defvjp(np.cumprod, forward=_cumprod, a=cumprod_vjp)
+def _all_normal(x: np.ndarray) -> bool:
+    limits = np.finfo(x.dtype)
+    size = np.abs(x)
+    return bool(((size >= limits.tiny) & (size <= limits.max)).all())
+
+
+def freedom(shape: Shape, axis: Axes, where: Any, ddof: float, correction: Any) -> Any:
+    """What a variance divides the sum of the squares by."""
+    return np.maximum(count_along(shape, axis, where) - (ddof if correction is NO_VALUE else correction), 0)
+
+
+def center(a: Any, axis: Axes, where: Any, mean: Any) -> Any:
+    return np.mean(a, axis, keepdims=True, where=where) if mean is None else mean
+
+
+def var_vjp(
+    g: Any, a: Any, axis: Axes, ddof: float, keepdims: Any, where: Any, mean: Any = None, correction: Any = NO_VALUE
+) -> Any:
+    """``2 (a - mean) / (N - ddof) * g``; the mean's own share is zero, for the deviations sum to zero."""
+    count = np.asarray(freedom(a.shape, axis, where, ddof, correction), g.dtype)
+    deviations = a - center(a, axis, where, mean)
+    scale = keep_axes(g, a.shape, axis, keepdims) * 2 / count
+    return only_where(scale * (np.conjugate(deviations) if np.iscomplexobj(a) else deviations), where)
+
+
+def std_vjp(
+    g: Any,
+    a: Any,
+    axis: Axes,
+    ddof: float,
+    keepdims: Any,
+    where: Any,
+    out: Any,
+    mean: Any = None,
+    correction: Any = NO_VALUE,
+) -> Any:
+    """``(a - mean) / ((N - ddof) std) * g``, and 0 for a constant.
+
+    Where a deviation is so small or large that its square is not to be trusted, or so small against the mean that it
+    may be but rounding, the squares are those of deviations divided by the largest.
+    """
+    count = np.asarray(freedom(a.shape, axis, where, ddof, correction), g.dtype)
+    g, middle = keep_axes(g, a.shape, axis, keepdims), center(a, axis, where, mean)
+    level, limits = unwrap(keep_axes(out, a.shape, axis, keepdims)), np.finfo(out.dtype)
+    trusted = (level > limits.tiny**0.25) & (level < limits.max**0.25)
+    if np.all(trusted & (level > limits.eps**0.5 * np.abs(unwrap(middle)))):
+        slopes = (a - middle) * (g / (count * keep_axes(out, a.shape, axis, keepdims)))
+        return only_where(np.conjugate(slopes) if np.iscomplexobj(a) else slopes, where)
+    deviations = only_where(a - middle, where)
+    largest = np.max(np.abs(unwrap(deviations)), axis, keepdims=True, initial=0)
+    constant = largest == 0 if mean is not None else _is_constant(unwrap(a), axis, where)
+    scaled = np.where(constant, 0, deviations / np.where(constant, 1, largest))
+    squares = np.real(scaled * np.conjugate(scaled))
+    root = np.sqrt(count * np.where(constant, 1, np.sum(squares, axis, keepdims=True)))
+    return g / root * np.conjugate(scaled)
+
+
+def _is_constant(a: np.ndarray, axis: Axes, where: Any) -> Any:
+    """Whether all entries along the axes are the same, which their deviations, rounded, need not tell."""
+    if np.iscomplexobj(a):
+        return _is_constant(a.real, axis, where) & _is_constant(a.imag, axis, where)
+    highest = np.max(a, axis, keepdims=True, initial=-np.inf, where=where)
+    return highest == np.min(a, axis, keepdims=True, initial=np.inf, where=where)
+
+
+
+def var_mean_vjp(
+    g: Any, a: Any, axis: Axes, ddof: float, keepdims: Any, where: Any, mean: Any, correction: Any
+) -> Any:
+    """What shifts all entries by as much shifts a given mean back."""
+    return unbroadcast(-var_vjp(g, a, axis, ddof, keepdims, where, mean, correction), mean.shape)
+
+
+def std_mean_vjp(
+    g: Any, a: Any, axis: Axes, ddof: float, keepdims: Any, where: Any, out: Any, mean: Any, correction: Any
+) -> Any:
+    return unbroadcast(-std_vjp(g, a, axis, ddof, keepdims, where, out, mean, correction), mean.shape)
+
+
+def nansum_vjp(g: Any, a: Any, axis: Axes, keepdims: Any, where: Any) -> Any:
+    return sum_vjp(g, a.shape, axis, keepdims, numbers(a, where))
+
+
+def nanmean_vjp(g: Any, a: Any, axis: Axes, keepdims: Any, where: Any) -> Any:
+    return mean_vjp(g, a.shape, axis, keepdims, numbers(a, where))
+
+
+def nanprod_vjp(g: Any, a: Any, axis: Axes, keepdims: Any, initial: Any, where: Any, out: Any) -> Any:
+    return prod_vjp(g, a, axis, keepdims, initial, numbers(a, where), out)
+
+
+def nanvar_vjp(
+    g: Any, a: Any, axis: Axes, ddof: float, keepdims: Any, where: Any, mean: Any, correction: Any
+) -> Any:
+    taking_part = numbers(a, where)
+    return var_vjp(g, np.where(taking_part, a, 0), axis, ddof, keepdims, taking_part, mean, correction)
+
+
+def nanstd_vjp(
+    g: Any, a: Any, axis: Axes, ddof: float, keepdims: Any, where: Any, out: Any, mean: Any, correction: Any
+) -> Any:
+    taking_part = numbers(a, where)
+    return std_vjp(g, np.where(taking_part, a, 0), axis, ddof, keepdims, taking_part, out, mean, correction)
+
+
+# fmt: off
+defvjp(np.sum,         forward=_sum,                kind="linear", constants=("where",), a=sum_vjp)
+defvjp(np.mean,        forward=_mean,               kind="linear", constants=("where",), a=mean_vjp)
+defvjp(np.prod,        forward=_prod,                              constants=("where",), a=prod_vjp)
+defvjp(np.max,         forward=_max,                kind="select", constants=("where",), a=extremum_vjp)
+defvjp(np.min,         forward=_min,                kind="select", constants=("where",), a=extremum_vjp)
+defvjp(np.var,         forward=_moment(np.var),     constants=("where",), a=var_vjp,    mean=var_mean_vjp)
+defvjp(np.std,         forward=_moment(np.std),     constants=("where",), a=std_vjp,    mean=std_mean_vjp)
+
+defvjp(np.nansum,      forward=_nansum,             kind="select", constants=("where",), a=nansum_vjp)
+defvjp(np.nanmean,     forward=_nanmean,            kind="select", constants=("where",), a=nanmean_vjp)
+defvjp(np.nanprod,     forward=_nanprod,                           constants=("where",), a=nanprod_vjp)
+defvjp(np.nanmax,      forward=_nanmax,             kind="select", constants=("where",), a=nan_extremum_vjp)
+defvjp(np.nanmin,      forward=_nanmin,             kind="select", constants=("where",), a=nan_extremum_vjp)
+defvjp(np.nanvar,      forward=_moment(np.nanvar),  constants=("where",), a=nanvar_vjp)
+defvjp(np.nanstd,      forward=_moment(np.nanstd),  constants=("where",), a=nanstd_vjp)
+defvjp(np.fmax.reduce, forward=_fmax,               kind="select", constants=("where",), a=nan_extremum_vjp)
+defvjp(np.fmin.reduce, forward=_fmin,               kind="select", constants=("where",), a=nan_extremum_vjp)
+# fmt: on
+
+implements(np.amax)(lambda a, *args, **kwargs: np.max(a, *args, **kwargs))
+implements(np.amin)(lambda a, *args, **kwargs: np.min(a, *args, **kwargs))
 
 
 @implements(np.ptp)
@@ -175,35 +323,16 @@ def _ptp(a: Any, axis: Axes = None, keepdims: bool = False) -> Any:
     return np.max(a, axis, keepdims=keepdims) - np.min(a, axis, keepdims=keepdims)
 
 
-@implements(np.average)
-def _average(a: Any, axis: Axes = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False) -> Any:
-    if weights is None:
-        mean = np.mean(a, axis, keepdims=keepdims)
-        total = np.full(mean.shape, count_along(np.shape(a), axis), mean.dtype)
-    else:
-        if np.shape(weights) != np.shape(a):
-            if not isinstance(axis, int) or np.shape(weights) != (np.shape(a)[axis],):
-                raise ValueError(f"average: weights of shape {np.shape(weights)} for an array of shape {np.shape(a)}")
-            lengths = [1] * np.ndim(a)
-            lengths[axis] = -1
-            weights = np.broadcast_to(np.reshape(weights, lengths), np.shape(a))
-        total = np.sum(weights, axis, keepdims=keepdims)
-        if np.any(total == 0):
-            raise ZeroDivisionError("Weights sum to zero, can't be normalized")
-        mean = np.sum(np.multiply(a, weights), axis, keepdims=keepdims) / total
-    return (mean, np.broadcast_to(total, mean.shape)) if returned else mean
+def _as_method(function: Callable) -> Callable:
+    """A reduction with the signature of the method ``reduce`` of its ufunc."""
+
+    def reduce(array: Any, axis: Axes = 0, dtype: Any = None, *, keepdims: bool = False, **options: Any) -> Any:
+        return function(array if dtype is None else np.astype(array, dtype), axis, keepdims=keepdims, **options)
+
+    return reduce
 
 
-@implements(np.nansum)
-def _nansum(a: Any, axis: Axes = None, dtype: Any = None, keepdims: bool = False) -> Any:
-    return np.sum(np.where(np.isnan(a), 0, a), axis, dtype, keepdims=keepdims)
-
-
-@implements(np.nanprod)
-def _nanprod(a: Any, axis: Axes = None, dtype: Any = None, keepdims: bool = False) -> Any:
-    return np.prod(np.where(np.isnan(a), 1, a), axis, dtype, keepdims=keepdims)
-
-
-@implements(np.nanmean)
-def _nanmean(a: Any, axis: Axes = None, dtype: Any = None, keepdims: bool = False) -> Any:
-    return np.mean(a, axis, dtype, keepdims=keepdims, where=~np.isnan(a))
+implements(np.add.reduce)(_as_method(np.sum))
+implements(np.multiply.reduce)(_as_method(np.prod))
+implements(np.maximum.reduce)(_as_method(np.max))
+implements(np.minimum.reduce)(_as_method(np.min))

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
-from ..primitive import defvjp, implements
+from ..dispatch import unwrap
+from ..primitive import constant, defvjp, implements
 from ..tensor import Tensor
+from .indexing import scatter
 
 Shape = tuple[int, ...]
 
@@ -97,6 +101,17 @@ def roll_vjp(g: Any, shift: Any, axis: Any) -> Any:
     return np.roll(g, tuple(-s for s in shift) if isinstance(shift, tuple) else -np.asarray(shift), axis)
 
 
+def _windows(x: Any, window_shape: Any, axis: Any = None, *, subok: bool = False, writeable: bool = False) -> Any:
+    return sliding_window_view(x, window_shape, axis)
+
+
+def windows_vjp(g: Any, x_shape: Shape, window_shape: Any, axis: Any) -> Any:
+    """Each entry's sum over the windows that it lies in."""
+    size = prod(x_shape)
+    places = sliding_window_view(np.arange(size).reshape(x_shape), window_shape, axis)
+    return scatter(g.reshape(-1), places.reshape(-1), (size,)).reshape(x_shape)
+
+
 _place_diagonal.__name__ = "place_diagonal"
 
 # fmt: off
@@ -115,11 +130,12 @@ defvjp(np.diagonal,     kind="select", views=True, forward=_diagonal,
        a=lambda g, a_shape, offset, axis1, axis2: place_diagonal(g, a_shape, offset, axis1, axis2))
 place_diagonal: Callable = defvjp(_place_diagonal, kind="linear",
        values=lambda g, offset, axis1, axis2: np.diagonal(g, offset, axis1, axis2))
+defvjp(sliding_window_view, kind="linear", views=True, forward=_windows, x=windows_vjp)
 # fmt: on
 
 
 def axes_of(value: Any) -> tuple[int, ...]:
-    return tuple(value) if isinstance(value, (tuple, list)) else (value,)
+    return tuple(value) if np.iterable(value) else (value,)
 
 
 def as_array(value: Any) -> Any:
@@ -253,19 +269,6 @@ def _diag(v: Any, k: int = 0) -> Any:
     return np.diagonal(v, k)
 
 
-@implements(np.pad)
-def _pad(array: Any, pad_width: Any, mode: str = "constant", *, constant_values: Any = 0) -> Any:
-    if mode not in ("constant", "edge", "reflect", "symmetric", "wrap"):
-        raise ValueError(f"pad: mode={mode!r} has no gradient here; use constant, edge, reflect, symmetric or wrap")
-    where = np.pad(np.arange(array.size).reshape(array.shape), pad_width, "edge" if mode == "constant" else mode)
-    taken = np.take(np.reshape(array, -1), where)
-    if mode != "constant":
-        return taken
-    inside = np.pad(np.ones(array.shape, dtype=bool), pad_width)
-    frame = np.pad(np.zeros(array.shape, array.dtype), pad_width, constant_values=constant_values)
-    return np.where(inside, taken, frame)
-
-
 @implements(np.meshgrid)
 def _meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> tuple:
     if indexing not in ("xy", "ij"):
@@ -292,3 +295,87 @@ def _block(arrays: Any) -> Any:
 
     ndim = max(depth(arrays), deepest(arrays))
     return joined(arrays, -depth(arrays))
+
+
+@implements(np.append)
+def _append(arr: Any, values: Any, axis: int | None = None) -> Any:
+    return np.concatenate((as_array(arr), as_array(values)), axis)
+
+
+@implements(np.insert)
+def _insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
+    """NumPy inserts the positions of the values among those of the entries, which are then taken."""
+    arr, values = as_array(arr), as_array(values)
+    entries, inserted = np.arange(arr.size).reshape(arr.shape), np.arange(values.size).reshape(values.shape)
+    positions = np.insert(entries, unwrap(obj), arr.size + inserted, axis)
+    return np.take(np.concatenate([arr.reshape(-1), np.astype(values, arr.dtype).reshape(-1)]), positions)
+
+
+@implements(np.delete)
+def _delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
+    kept = np.delete(np.arange(arr.size if axis is None else arr.shape[axis]), unwrap(obj))
+    return np.take(arr, kept, axis)
+
+
+@implements(np.resize)
+def _resize(a: Any, new_shape: Any) -> Any:
+    a = as_array(a)
+    return np.take(a.reshape(-1), np.resize(np.arange(a.size), new_shape)) if a.size else np.resize(a.data, new_shape)
+
+
+@implements(np.trim_zeros)
+def _trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Any:
+    """The box around the entries that are not 0, or the part of it that ``trim`` and ``axis`` ask for."""
+    filt = as_array(filt)
+    np.trim_zeros(np.zeros((0,) * filt.ndim), trim, axis)  # NumPy checks the parameters
+    axes = range(filt.ndim) if axis is None else [a % filt.ndim for a in axes_of(axis)]
+    parts = [slice(None)] * filt.ndim
+    for i, places in zip(range(filt.ndim), np.nonzero(unwrap(filt))):
+        if i in axes and not places.size:
+            parts[i] = slice(0)
+        elif i in axes:
+            start, stop = int(places.min()), int(places.max()) + 1
+            parts[i] = slice(start if "f" in trim.lower() else None, stop if "b" in trim.lower() else None)
+    return filt[tuple(parts)]
+
+
+@implements(np.diagflat)
+def _diagflat(v: Any, k: int = 0) -> Any:
+    return np.diag(as_array(v).reshape(-1), k)
+
+
+@implements(np.vander)
+def _vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
+    if x.ndim != 1:
+        raise ValueError("x must be a one-dimensional array or sequence.")
+    count = len(x) if N is None else N
+    x = np.astype(x, np.promote_types(x.dtype, int))
+    powers = np.cumprod(np.broadcast_to(x.reshape(-1, 1), (len(x), max(count - 1, 0))), axis=1)
+    rising = np.concatenate([np.ones((len(x), min(count, 1)), x.dtype), powers], axis=1)
+    return rising if increasing else np.flip(rising, 1)
+
+
+@implements(np.apply_along_axis)
+def _apply_along_axis(func1d: Callable, axis: int, arr: Any, *args: Any, **kwargs: Any) -> Any:
+    """A stack of the function's values, whose own axes come in the place of the axis it was applied along."""
+    rows = np.moveaxis(arr, axis, -1)
+    outer = rows.shape[:-1]
+    if 0 in outer:
+        raise ValueError("Cannot apply_along_axis when any iteration dimensions are 0")
+    values = [as_array(func1d(rows[place], *args, **kwargs)) for place in np.ndindex(outer)]
+    inner = values[0].ndim
+    stacked = np.stack(values).reshape(outer + values[0].shape)
+    along = axis % arr.ndim
+    return np.moveaxis(stacked, range(len(outer), len(outer) + inner), range(along, along + inner))
+
+
+@implements(np.apply_over_axes)
+def _apply_over_axes(func: Callable, a: Any, axes: Any) -> Any:
+    for axis in axes_of(axes):
+        value = func(a, axis)
+        a = value if value.ndim == a.ndim else np.expand_dims(value, axis)
+    return a
+
+
+constant(np.ix_, np.diag_indices_from, np.tril_indices_from, np.triu_indices_from)
+constant(np.ravel_multi_index, np.unravel_index, np.packbits, np.unpackbits)

@@ -1,1 +1,78 @@
-"""Sorting, order statistics and what follows from them."""
+"""Sorting: the same entries in another order, so the gradients are the cotangents in the order from before.
+
+Equal entries keep their order, as in a stable sort; ``unique`` keeps the first of those that are equal.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..dispatch import unwrap
+from ..primitive import defvjp, implements
+
+
+def _sort(a: Any, axis: int | None = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> Any:
+    return np.sort(a, axis, kind, order, stable=stable)
+
+
+def _partition(a: Any, kth: Any, axis: int | None = -1, kind: str = "introselect", order: Any = None) -> Any:
+    return np.partition(a, kth, axis, kind, order)
+
+
+def put_back(g: Any, a: Any, axis: int | None, order: np.ndarray) -> Any:
+    """The cotangent of ``a`` given that of its entries in an order along an axis."""
+    backwards = np.argsort(order, axis=-1 if axis is None else axis)
+    return np.take_along_axis(g, backwards, axis=-1 if axis is None else axis).reshape(a.shape)
+
+
+def sort_vjp(g: Any, a: Any, axis: int | None) -> Any:
+    return put_back(g, a, axis, np.argsort(unwrap(a), axis, kind="stable"))
+
+
+def partition_vjp(g: Any, a: Any, axis: int | None, out: Any) -> Any:
+    """The order within the parts is NumPy's affair: the k-th largest entry of ``out`` is that of ``a``."""
+    along = -1 if axis is None else axis
+    ranked = np.take_along_axis(g, np.argsort(unwrap(out), along, kind="stable"), along)
+    return sort_vjp(ranked, a, axis)
+
+
+defvjp(np.sort, forward=_sort, kind="linear", a=sort_vjp)
+defvjp(np.partition, forward=_partition, kind="linear", a=partition_vjp)
+
+
+@implements(np.sort_complex)
+def _sort_complex(a: Any) -> Any:
+    ordered = np.sort(a, axis=-1)
+    return ordered if ordered.dtype.kind == "c" else np.astype(ordered, np.sort_complex(ordered.data[..., :0]).dtype)
+
+
+@implements(np.unique)
+def _unique(
+    ar: Any,
+    return_index: bool = False,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    axis: int | None = None,
+    *,
+    equal_nan: bool = True,
+    sorted: bool = True,
+) -> Any:
+    _, first, inverse, counts = np.unique(
+        unwrap(ar), True, True, True, axis, equal_nan=equal_nan
+    )
+    values = np.take(ar, first, axis)
+    wanted = [(first, return_index), (inverse, return_inverse), (counts, return_counts)]
+    others = [array for array, asked in wanted if asked]
+    return (values, *others) if others else values
+
+
+@implements(np.unique_values)
+def _unique_values(x: Any) -> Any:
+    return np.unique(x, equal_nan=False)
+
+
+@implements(np.union1d)
+def _union1d(ar1: Any, ar2: Any) -> Any:
+    return np.unique(np.concatenate((ar1, ar2), axis=None))

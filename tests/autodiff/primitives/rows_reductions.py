@@ -33,45 +33,69 @@ def _filled(mask):
     return mask
 
 
-def scan(function):
+def method(function, **options):
+    """Calls of a method ``reduce``, whose axis is 0 unless it is given."""
+
     @st.composite
     def draw(draw):
-        x = draw(arrays(shapes(min_dims=1), lattice(-2.0, 2.0)))
-        axis = draw(st.one_of(st.none(), st.integers(-x.ndim, x.ndim - 1)))
-        return (lambda x: function(x, axis=axis)), [x]
+        shape = draw(shapes(min_dims=1, min_side=1))
+        axis = draw(st.none() | st.integers(-len(shape), len(shape) - 1))
+        keywords = dict(axis=axis, keepdims=draw(st.booleans()))
+        keywords.update({name: draw(strategy) for name, strategy in options.items()})
+        call = draw(st.sampled_from([lambda x: function(x), lambda x: function(x, **keywords)]))
+        return call, [draw(distinct_arrays(shape))]
 
     return draw()
 
 
 @st.composite
-def averages(draw):
-    shape = draw(WITH_ENTRIES)
-    axis = draw(axes(len(shape))) or None
-    weights = draw(arrays(shape, lattice(0.5, 4.0)))
-    return (lambda x, w: np.average(x, axis=axis, weights=w)), [draw(arrays(shape)), weights]
+def around_given_means(draw, function):
+    x = draw(distinct_arrays(WITH_ENTRIES))
+    axis = draw(axes(x.ndim))
+    keywords = dict(axis=axis, correction=draw(st.sampled_from([0, 0.5])), keepdims=draw(st.booleans()))
+    means = np.mean(x, axis=axis, keepdims=True) + draw(lattice(0.5, 1.0))
+    return (lambda x, means: function(x, mean=means, **keywords)), [x, means]
 
 
 @st.composite
-def with_nans(draw, function):
-    x = np.asarray(draw(arrays(WITH_ENTRIES)))
-    missing = np.asarray(draw(arrays(x.shape, st.sampled_from([0.0, 1.0]))) > 0)
-    missing.flat[0] = False
-    return (lambda x: function(np.where(missing, np.nan, x))), [x]
+def with_nans(draw, function, distinct=False, where=True, **extra):
+    """Calls with NaNs in every place but the first of each axis."""
+    shape = draw(WITH_ENTRIES)
+    x = draw(distinct_arrays(shape) if distinct else arrays(shape, lattice(-2.0, 2.0)))
+    missing = ~_filled(draw(arrays(shape, st.sampled_from([0.0, 1.0]))) > 0)
+    keywords = dict(axis=draw(axes(x.ndim)), keepdims=draw(st.booleans()))
+    if keywords["axis"] == ():
+        missing = np.zeros(shape, bool)
+    keywords.update({name: draw(strategy) for name, strategy in extra.items()})
+    if where and draw(st.booleans()):
+        keywords["where"] = ~missing | (draw(arrays(shape, st.sampled_from([0.0, 1.0]))) > 0)
+    return (lambda x: function(np.where(missing, np.nan, x), **keywords)), [x]
 
+
+INITIAL = st.sampled_from([-1.0, 0.0, 40.0])
 
 ROWS = {
     np.sum: reduction(np.sum, initial=st.sampled_from([0, 2.5])),
     np.mean: reduction(np.mean, nonempty=True),
     np.prod: reduction(np.prod, lattice(-2.0, 2.0), initial=st.sampled_from([1, 2.5])),
-    np.max: reduction(np.max, nonempty=True, where=False),
-    np.min: reduction(np.min, nonempty=True, where=False),
-    np.var: reduction(np.var, nonempty=True),
-    np.std: reduction(np.std, nonempty=True, distinct=True),
+    np.max: st.one_of(reduction(np.max, nonempty=True, where=False), reduction(np.max, initial=INITIAL)),
+    np.min: st.one_of(reduction(np.min, nonempty=True, where=False), reduction(np.min, initial=INITIAL)),
+    np.amax: reduction(np.amax, nonempty=True, where=False),
+    np.amin: reduction(np.amin, nonempty=True, where=False),
+    np.var: st.one_of(reduction(np.var, nonempty=True, ddof=st.sampled_from([0, 0.5])), around_given_means(np.var)),
+    np.std: st.one_of(reduction(np.std, nonempty=True, distinct=True), around_given_means(np.std)),
     np.ptp: reduction(np.ptp, nonempty=True, where=False, distinct=True),
-    np.cumsum: scan(np.cumsum),
-    np.cumprod: scan(np.cumprod),
-    np.average: averages(),
-    np.nansum: with_nans(np.nansum),
-    np.nanprod: with_nans(np.nanprod),
+    np.nansum: with_nans(np.nansum, initial=st.sampled_from([0, 2.5])),
+    np.nanprod: with_nans(np.nanprod, initial=st.sampled_from([1, 2.5])),
     np.nanmean: with_nans(np.nanmean),
+    np.nanmax: with_nans(np.nanmax, distinct=True, initial=INITIAL),
+    np.nanmin: with_nans(np.nanmin, distinct=True, where=False),
+    np.nanvar: with_nans(np.nanvar, ddof=st.sampled_from([0, 0.5])),
+    np.nanstd: with_nans(np.nanstd, distinct=True),
+    np.add.reduce: method(np.add.reduce, initial=st.sampled_from([0.0, 2.5])),
+    np.multiply.reduce: method(np.multiply.reduce, initial=st.sampled_from([1.0, 2.5])),
+    np.maximum.reduce: method(np.maximum.reduce, initial=INITIAL),
+    np.minimum.reduce: method(np.minimum.reduce, initial=INITIAL),
+    np.fmax.reduce: with_nans(np.fmax.reduce, distinct=True, initial=INITIAL),
+    np.fmin.reduce: with_nans(np.fmin.reduce, distinct=True, initial=INITIAL),
 }
