@@ -8,11 +8,19 @@ from functools import wraps
 from typing import Any
 
 import numpy as np
+from scipy.special import erf
 
 from .batching import Batch, call_on_batches
 from .callers import scipy_function, way_out
 from .primitive import CONSTANTS, IMPLEMENTATIONS, REFUSED, REGISTRY, Primitive, lent
 from .recorder import compile_recorder, tensor_types, wrap
+
+
+if not isinstance(erf, np.ufunc):
+    raise ImportError(
+        "with the environment variable SCIPY_ARRAY_API set, SciPy's functions are no ufuncs and do not record on "
+        "tensors; unset it before Python starts"
+    )
 
 
 class Dispatch(dict):

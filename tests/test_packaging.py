@@ -147,6 +147,13 @@ for file in filter(None, files):
     assert loaded == {"autodiff", "nn", "numpy", "optim", "scipy"}
 
 
+def test_import_is_refused_where_scipys_functions_do_not_dispatch() -> None:
+    environment = {"PYTHONPATH": str(ROOT), "SCIPY_ARRAY_API": "1"}
+    run = subprocess.run([sys.executable, "-c", "import autodiff"], env=environment, capture_output=True, text=True)
+    assert run.returncode == 1
+    assert run.stderr.splitlines()[-1].startswith("ImportError: with the environment variable SCIPY_ARRAY_API set")
+
+
 def setup() -> configparser.ConfigParser:
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg")
