@@ -13,6 +13,7 @@ from . import (  # noqa: F401
     padding,
     polynomials,
     reductions,
+    refusals,
     scans,
     shape,
     sorting,

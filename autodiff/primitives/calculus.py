@@ -40,11 +40,10 @@ def _diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = NO_VALUE, append: A
     if a.ndim == 0:
         raise ValueError("diff requires input that is at least one dimensional")
     axis = normalize_axis_index(axis, a.ndim)
-    ends = [value if value is NO_VALUE else as_operand(value) for value in (prepend, append)]
-    one = tuple(1 if i == axis else length for i, length in enumerate(a.shape))
-    first, last = (x if x is NO_VALUE or x.ndim else np.broadcast_to(x, one) for x in ends)
-    joined = [x for x in (first, a, last) if x is not NO_VALUE]
-    a = np.concatenate(joined, axis) if len(joined) > 1 else a
+    parts = [as_operand(x) for x in (prepend, a, append) if x is not NO_VALUE]
+    if len(parts) > 1:
+        one = tuple(1 if i == axis else length for i, length in enumerate(a.shape))
+        a = np.concatenate([x if x.ndim else np.broadcast_to(x, one) for x in parts], axis)
     for _ in range(n):
         a = steps(a, axis)
     return a
@@ -260,7 +259,9 @@ def _logspace(
     start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: Any = 10.0, dtype: Any = None, axis: int = 0
 ) -> Any:
     if np.ndim(base):
-        raise TypeError(f"logspace: base of shape {np.shape(base)} has no gradient here; write base ** np.linspace(...)")
+        raise TypeError(
+            f"logspace: base of shape {np.shape(base)} has no gradient here; write base ** np.linspace(...)"
+        )
     powers = np.power(base, np.linspace(start, stop, num, endpoint, axis=axis))
     return powers if dtype is None else np.astype(powers, dtype)
 

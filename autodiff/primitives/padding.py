@@ -34,7 +34,7 @@ pad_with_constants: Callable = defvjp(_pad_with_constants, kind="linear", array=
 
 
 def pairs(values: Any, ndim: int) -> list[tuple]:
-    """A parameter of ``pad`` as a pair for each axis: given as such, as one pair, as one value, or by axis in a dict."""
+    """A parameter of ``pad`` as a pair for each axis: so given, or as one pair, one value, or a dict by axis."""
     if values is None:
         return [(None, None)] * ndim
     if isinstance(values, dict):
@@ -125,4 +125,3 @@ def _pad(array: Any, pad_width: Any, mode: Any = "constant", **keywords: Any) ->
         else:
             x = odd_reflections(x, axis, width, with_edge=mode == "symmetric")
     return x
-

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..dispatch import unwrap
 from ..primitive import defvjp, implements
+from ..tensor import Tensor
 from .linalg import as_operand
 
 
@@ -66,7 +67,7 @@ def _polydiv(u: Any, v: Any) -> tuple[Any, Any]:
         remainder = np.concatenate(parts)
     while len(remainder) > 1 and np.allclose(unwrap(remainder[0]), 0, rtol=1e-14):
         remainder = remainder[1:]
-    return (np.stack(quotient) if quotient else np.zeros(1, dtype)), remainder
+    return (np.stack(quotient) if quotient else Tensor(np.zeros(1, dtype))), remainder
 
 
 @implements(np.polyder)

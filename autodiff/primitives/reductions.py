@@ -7,14 +7,16 @@ extremum that is NaN sends its cotangent to the NaNs; the deviation of a constan
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..broadcasting import Axes, expand, keep_axes, normalize_axes, unbroadcast
 from ..dispatch import unwrap
-from ..primitive import defvjp, implements
+from ..primitive import Primitive, Pullback, defvjp, implements
+from ..support import Support
+from ..tape import Node
 
 Shape = tuple[int, ...]
 add_reduce, multiply_reduce = np.add.reduce, np.multiply.reduce
@@ -70,18 +72,6 @@ def _moment(function: Callable) -> Callable:
     return moment
 
 
-def _nansum(
-    a: Any, axis: Axes = None, dtype: Any = None, keepdims: Any = False, initial: Any = NO_VALUE, where: Any = True
-) -> Any:
-    return np.nansum(a, axis, dtype, None, keepdims, initial, where)
-
-
-def _nanprod(
-    a: Any, axis: Axes = None, dtype: Any = None, keepdims: Any = False, initial: Any = 1, where: Any = True
-) -> Any:
-    return np.nanprod(a, axis, dtype, None, keepdims, initial, where)
-
-
 def _nanmean(a: Any, axis: Axes = None, dtype: Any = None, keepdims: Any = False, *, where: Any = True) -> Any:
     return np.nanmean(a, axis, dtype, None, keepdims, where=where)
 
@@ -104,6 +94,38 @@ def _fmin(
     a: Any, axis: Axes = 0, dtype: Any = None, keepdims: Any = False, initial: Any = NO_VALUE, where: Any = True
 ) -> Any:
     return fmin_reduce(a, axis, dtype, None, keepdims, initial, where)
+
+
+class MaskedPullback(Pullback):
+    """Of a reduction: what it was told to leave out with ``where=`` is not selected."""
+
+    def __init__(self, primitive: Primitive, arguments: tuple[str, ...]) -> None:
+        super().__init__(primitive, arguments)
+        self.selects = True
+        self._where = self.needs.index("where")
+
+    def mask(self, saved: tuple) -> Any:
+        """Which entries took part; True if all did."""
+        return saved[self._where]
+
+    def run_supported(self, g: Any, saved: tuple, node: Node, support: Support | None) -> tuple[Sequence, list]:
+        mask = self.mask(node.saved)  # type: ignore[arg-type]
+        if mask is True:
+            return super().run_supported(g, saved, node, support)
+        pairs = self.run(g, saved, node.parents)
+        if self.primitive.kind == "linear":
+            return pairs, self.moved(support, node)
+        return pairs, [
+            None if argument == "mean" else Support((), np.broadcast_to, mask, parent.shape)
+            for argument, parent in zip(self.arguments, node.parents)
+        ]
+
+
+class NumbersPullback(MaskedPullback):
+    """Of a reduction that leaves out NaN."""
+
+    def mask(self, saved: tuple) -> Any:
+        return numbers(saved[self.needs.index("a")], saved[self._where])
 
 
 def only_where(g: Any, where: Any) -> Any:
@@ -179,12 +201,14 @@ def products_of_others(a: Any, axis: Axes) -> Any:
 def prod_vjp(g: Any, a: Any, axis: Axes, keepdims: Any, initial: Any, where: Any, out: Any) -> Any:
     """Each entry's cotangent is g times the product of all the others.
 
-    That is ``out / a``, with one rounding, where the products are normal numbers, for then no factor is 0; not so in a
-    pass that is recorded itself, for its derivative by the same entry would be a difference of roundings.
+    That is ``g * out / a`` where both products are normal numbers, for then no factor is 0; not so in a pass that is
+    recorded itself, for there the derivative by the same entry would be a difference of roundings.
     """
     g, level = keep_axes(g, a.shape, axis, keepdims), keep_axes(out, a.shape, axis, keepdims)
-    if type(a) is np.ndarray and _all_normal(out):
-        return only_where(level / a * g, where)
+    if type(a) is np.ndarray:
+        scaled = g * level
+        if _all_normal(level) and _all_normal(np.where(g == 0, 1, scaled)):
+            return only_where(scaled / a, where)
     others = products_of_others(a if where is True else np.where(where, a, 1), axis)
     return only_where(g * others if initial is NO_VALUE else g * initial * others, where)
 
@@ -239,11 +263,13 @@ def std_vjp(
         return only_where(np.conjugate(slopes) if np.iscomplexobj(a) else slopes, where)
     deviations = only_where(a - middle, where)
     largest = np.max(np.abs(unwrap(deviations)), axis, keepdims=True, initial=0)
-    constant = largest == 0 if mean is not None else _is_constant(unwrap(a), axis, where)
+    constant = largest == 0
+    if mean is None:
+        constant = constant | _is_constant(unwrap(a), axis, where)
     scaled = np.where(constant, 0, deviations / np.where(constant, 1, largest))
     squares = np.real(scaled * np.conjugate(scaled))
     root = np.sqrt(count * np.where(constant, 1, np.sum(squares, axis, keepdims=True)))
-    return g / root * np.conjugate(scaled)
+    return only_where(g / root * np.conjugate(scaled), where)
 
 
 def _is_constant(a: np.ndarray, axis: Axes, where: Any) -> Any:
@@ -254,10 +280,7 @@ def _is_constant(a: np.ndarray, axis: Axes, where: Any) -> Any:
     return highest == np.min(a, axis, keepdims=True, initial=np.inf, where=where)
 
 
-
-def var_mean_vjp(
-    g: Any, a: Any, axis: Axes, ddof: float, keepdims: Any, where: Any, mean: Any, correction: Any
-) -> Any:
+def var_mean_vjp(g: Any, a: Any, axis: Axes, ddof: float, keepdims: Any, where: Any, mean: Any, correction: Any) -> Any:
     """What shifts all entries by as much shifts a given mean back."""
     return unbroadcast(-var_vjp(g, a, axis, ddof, keepdims, where, mean, correction), mean.shape)
 
@@ -268,21 +291,11 @@ def std_mean_vjp(
     return unbroadcast(-std_vjp(g, a, axis, ddof, keepdims, where, out, mean, correction), mean.shape)
 
 
-def nansum_vjp(g: Any, a: Any, axis: Axes, keepdims: Any, where: Any) -> Any:
-    return sum_vjp(g, a.shape, axis, keepdims, numbers(a, where))
-
-
 def nanmean_vjp(g: Any, a: Any, axis: Axes, keepdims: Any, where: Any) -> Any:
     return mean_vjp(g, a.shape, axis, keepdims, numbers(a, where))
 
 
-def nanprod_vjp(g: Any, a: Any, axis: Axes, keepdims: Any, initial: Any, where: Any, out: Any) -> Any:
-    return prod_vjp(g, a, axis, keepdims, initial, numbers(a, where), out)
-
-
-def nanvar_vjp(
-    g: Any, a: Any, axis: Axes, ddof: float, keepdims: Any, where: Any, mean: Any, correction: Any
-) -> Any:
+def nanvar_vjp(g: Any, a: Any, axis: Axes, ddof: float, keepdims: Any, where: Any, mean: Any, correction: Any) -> Any:
     taking_part = numbers(a, where)
     return var_vjp(g, np.where(taking_part, a, 0), axis, ddof, keepdims, taking_part, mean, correction)
 
@@ -295,27 +308,39 @@ def nanstd_vjp(
 
 
 # fmt: off
-defvjp(np.sum,         forward=_sum,                kind="linear", constants=("where",), a=sum_vjp)
-defvjp(np.mean,        forward=_mean,               kind="linear", constants=("where",), a=mean_vjp)
-defvjp(np.prod,        forward=_prod,                              constants=("where",), a=prod_vjp)
-defvjp(np.max,         forward=_max,                kind="select", constants=("where",), a=extremum_vjp)
-defvjp(np.min,         forward=_min,                kind="select", constants=("where",), a=extremum_vjp)
-defvjp(np.var,         forward=_moment(np.var),     constants=("where",), a=var_vjp,    mean=var_mean_vjp)
-defvjp(np.std,         forward=_moment(np.std),     constants=("where",), a=std_vjp,    mean=std_mean_vjp)
+MASKED:  dict[str, Any] = dict(constants=("where",), form=MaskedPullback)
+NUMBERS: dict[str, Any] = dict(constants=("where",), form=NumbersPullback)
+SELECTS: dict[str, Any] = dict(constants=("where",), kind="select")
 
-defvjp(np.nansum,      forward=_nansum,             kind="select", constants=("where",), a=nansum_vjp)
-defvjp(np.nanmean,     forward=_nanmean,            kind="select", constants=("where",), a=nanmean_vjp)
-defvjp(np.nanprod,     forward=_nanprod,                           constants=("where",), a=nanprod_vjp)
-defvjp(np.nanmax,      forward=_nanmax,             kind="select", constants=("where",), a=nan_extremum_vjp)
-defvjp(np.nanmin,      forward=_nanmin,             kind="select", constants=("where",), a=nan_extremum_vjp)
-defvjp(np.nanvar,      forward=_moment(np.nanvar),  constants=("where",), a=nanvar_vjp)
-defvjp(np.nanstd,      forward=_moment(np.nanstd),  constants=("where",), a=nanstd_vjp)
-defvjp(np.fmax.reduce, forward=_fmax,               kind="select", constants=("where",), a=nan_extremum_vjp)
-defvjp(np.fmin.reduce, forward=_fmin,               kind="select", constants=("where",), a=nan_extremum_vjp)
+defvjp(np.sum,         forward=_sum,                a=sum_vjp,          **MASKED, kind="linear")
+defvjp(np.mean,        forward=_mean,               a=mean_vjp,         **MASKED, kind="linear")
+defvjp(np.prod,        forward=_prod,               a=prod_vjp,         **MASKED)
+defvjp(np.max,         forward=_max,                a=extremum_vjp,     **SELECTS)
+defvjp(np.min,         forward=_min,                a=extremum_vjp,     **SELECTS)
+defvjp(np.var,         forward=_moment(np.var),     a=var_vjp,          **MASKED, mean=var_mean_vjp)
+defvjp(np.std,         forward=_moment(np.std),     a=std_vjp,          **MASKED, mean=std_mean_vjp)
+
+defvjp(np.nanmean,     forward=_nanmean,            a=nanmean_vjp,      **SELECTS)
+defvjp(np.nanmax,      forward=_nanmax,             a=nan_extremum_vjp, **SELECTS)
+defvjp(np.nanmin,      forward=_nanmin,             a=nan_extremum_vjp, **SELECTS)
+defvjp(np.nanvar,      forward=_moment(np.nanvar),  a=nanvar_vjp,       **NUMBERS)
+defvjp(np.nanstd,      forward=_moment(np.nanstd),  a=nanstd_vjp,       **NUMBERS)
+defvjp(np.fmax.reduce, forward=_fmax,               a=nan_extremum_vjp, **SELECTS)
+defvjp(np.fmin.reduce, forward=_fmin,               a=nan_extremum_vjp, **SELECTS)
 # fmt: on
 
 implements(np.amax)(lambda a, *args, **kwargs: np.max(a, *args, **kwargs))
 implements(np.amin)(lambda a, *args, **kwargs: np.min(a, *args, **kwargs))
+
+
+@implements(np.nansum)
+def _nansum(a: Any, axis: Axes = None, dtype: Any = None, **options: Any) -> Any:
+    return np.sum(np.where(np.isnan(a), 0, a), axis, dtype, **options)
+
+
+@implements(np.nanprod)
+def _nanprod(a: Any, axis: Axes = None, dtype: Any = None, **options: Any) -> Any:
+    return np.prod(np.where(np.isnan(a), 1, a), axis, dtype, **options)
 
 
 @implements(np.ptp)

@@ -1,8 +1,8 @@
-"""Scans: cumulative sums, products, extrema and log-sum-exps, and the methods ``accumulate`` and ``reduceat`` of ufuncs.
+"""Scans: cumulative sums, products, extrema and log-sum-exps, most of them methods ``accumulate`` of ufuncs.
 
-Most rules are a linear recurrence run backwards, ``y[i] = terms[i] + factors[i] y[i + 1]`` (Horner's scheme): it divides
-by nothing, so zeros need no care, and it is a primitive, so that the rules are differentiable themselves. Equal running
-extrema share a cotangent equally, as those of a reduction do.
+Their rules are a linear recurrence run backwards, ``y[i] = terms[i] + factors[i] y[i + 1]`` (Horner's scheme). It
+divides by nothing, so zeros need no care, and it is a primitive, so that the rules are differentiable themselves.
+Entries equal to a running extremum share its cotangent equally, as those of a reduction do.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ..broadcasting import Axes, keep_axes
 from ..dispatch import unwrap
 from ..primitive import defvjp, implements
 from .indexing import scatter
-from .reductions import NO_VALUE, numbers, only_where
+from .reductions import MASKED, NO_VALUE, only_where
 
 Shape = tuple[int, ...]
 
@@ -81,14 +81,6 @@ def _cumprod(a: Any, axis: int | None = None, dtype: Any = None) -> Any:
     return np.cumprod(a, axis, dtype)
 
 
-def _nancumsum(a: Any, axis: int | None = None, dtype: Any = None) -> Any:
-    return np.nancumsum(a, axis, dtype)
-
-
-def _nancumprod(a: Any, axis: int | None = None, dtype: Any = None) -> Any:
-    return np.nancumprod(a, axis, dtype)
-
-
 def _reduceat(array: Any, indices: Any, axis: int = 0, dtype: Any = None) -> Any:
     return np.add.reduceat(array, indices, axis, dtype)
 
@@ -100,7 +92,7 @@ def _accumulate(ufunc: np.ufunc) -> Callable:
     return accumulate
 
 
-def _reduce(ufunc: np.ufunc) -> Callable:
+def _reduce(ufunc: Any) -> Callable:
     def reduce(
         array: Any, axis: Axes = 0, dtype: Any = None, keepdims: Any = False, initial: Any = NO_VALUE, where: Any = True
     ) -> Any:
@@ -124,15 +116,6 @@ def cumprod_vjp(g: Any, a: Any, axis: int | None) -> Any:
     sums = recurrence(rows[..., 1:], in_rows(g, axis))
     before = np.concatenate([np.ones_like(rows[..., :1]), np.cumprod(rows[..., :-1], axis=-1)], axis=-1)
     return from_rows(sums * before, axis, a.shape)
-
-
-def nancumsum_vjp(g: Any, a: Any, axis: int | None) -> Any:
-    return np.where(np.isnan(a), 0, cumsum_vjp(g, a.shape, axis))
-
-
-def nancumprod_vjp(g: Any, a: Any, axis: int | None) -> Any:
-    missing = np.isnan(a)
-    return np.where(missing, 0, cumprod_vjp(g, np.where(missing, 1, a), axis))
 
 
 def same(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -162,6 +145,12 @@ def logaddexp_reduce_vjp(power: Callable) -> Callable:
     return vjp
 
 
+def hypot_reduce_vjp(g: Any, array: Any, axis: Axes, keepdims: Any, where: Any, out: Any) -> Any:
+    """``g * array / out``, and 0 where the length is 0."""
+    length, g = keep_axes(out, array.shape, axis, keepdims), keep_axes(g, array.shape, axis, keepdims)
+    return only_where(np.where(length == 0, 0, g * (array / length)), where)
+
+
 def logaddexp_accumulate_vjp(power: Callable) -> Callable:
     """``sum over j >= i`` of ``g[j] exp(a[i] - out[j])``, as a recurrence in which no factor exceeds 1."""
 
@@ -188,18 +177,27 @@ def reduceat_vjp(g: Any, array_shape: Shape, indices: Any, axis: int) -> Any:
 # fmt: off
 defvjp(np.cumsum,                forward=_cumsum,     kind="linear", a=cumsum_vjp)
 defvjp(np.cumprod,               forward=_cumprod,                   a=cumprod_vjp)
-defvjp(np.nancumsum,             forward=_nancumsum,  kind="select", a=nancumsum_vjp)
-defvjp(np.nancumprod,            forward=_nancumprod,                a=nancumprod_vjp)
 defvjp(np.add.reduceat,          forward=_reduceat,   kind="linear", array=reduceat_vjp, constants=("indices",))
 defvjp(np.maximum.accumulate,    forward=_accumulate(np.maximum), kind="select", array=running_extremum_vjp)
 defvjp(np.minimum.accumulate,    forward=_accumulate(np.minimum), kind="select", array=running_extremum_vjp)
 defvjp(np.fmax.accumulate,       forward=_accumulate(np.fmax),    kind="select", array=running_extremum_vjp)
 defvjp(np.fmin.accumulate,       forward=_accumulate(np.fmin),    kind="select", array=running_extremum_vjp)
-defvjp(np.logaddexp.reduce,      forward=_reduce(np.logaddexp),      array=logaddexp_reduce_vjp(np.exp))
-defvjp(np.logaddexp2.reduce,     forward=_reduce(np.logaddexp2),     array=logaddexp_reduce_vjp(np.exp2))
+defvjp(np.logaddexp.reduce,      forward=_reduce(np.logaddexp),  array=logaddexp_reduce_vjp(np.exp),  **MASKED)
+defvjp(np.logaddexp2.reduce,     forward=_reduce(np.logaddexp2), array=logaddexp_reduce_vjp(np.exp2), **MASKED)
+defvjp(np.hypot.reduce,          forward=_reduce(np.hypot),      array=hypot_reduce_vjp,              **MASKED)
 defvjp(np.logaddexp.accumulate,  forward=_accumulate(np.logaddexp),  array=logaddexp_accumulate_vjp(np.exp))
 defvjp(np.logaddexp2.accumulate, forward=_accumulate(np.logaddexp2), array=logaddexp_accumulate_vjp(np.exp2))
 # fmt: on
+
+
+@implements(np.nancumsum)
+def _nancumsum(a: Any, axis: int | None = None, dtype: Any = None) -> Any:
+    return np.cumsum(np.where(np.isnan(a), 0, a), axis, dtype)
+
+
+@implements(np.nancumprod)
+def _nancumprod(a: Any, axis: int | None = None, dtype: Any = None) -> Any:
+    return np.cumprod(np.where(np.isnan(a), 1, a), axis, dtype)
 
 
 def _scan_method(function: Callable) -> Callable:
@@ -224,35 +222,32 @@ def _step_by_step(ufunc: np.ufunc) -> None:
         if dtype is not None:
             array = np.astype(array, dtype)
         results = [] if initial is NO_VALUE or initial is None else [initial]
-        for x in np.unstack(array, axis=axis):
+        for x in np.unstack(np.atleast_1d(array), axis=axis):
             results.append(ufunc(results[-1], x) if results else x)
         return results
 
     @implements(ufunc.accumulate)
-    def accumulate(array: Any, axis: int = 0, dtype: Any = None) -> Any:
+    @_scan_method
+    def accumulate(array: Any, axis: int, dtype: Any) -> Any:
         results = running(array, axis, dtype)
         return np.stack(results, axis) if results else array
 
     @implements(ufunc.reduce)
-    def reduce(
-        array: Any, axis: int = 0, dtype: Any = None, keepdims: bool = False, initial: Any = NO_VALUE
-    ) -> Any:
+    def reduce(array: Any, axis: int = 0, dtype: Any = None, keepdims: bool = False, initial: Any = NO_VALUE) -> Any:
         results = running(array, axis, dtype, initial)
         if not results:
             raise ValueError(f"zero-size array to reduction operation {ufunc.__name__} which has no identity")
-        return np.expand_dims(results[-1], axis) if keepdims else results[-1]
+        return np.expand_dims(results[-1], axis) if keepdims and np.ndim(array) else results[-1]
 
 
-for _ufunc in (np.subtract, np.divide, np.hypot):
-    _step_by_step(_ufunc)
+_step_by_step(np.subtract)
+_step_by_step(np.divide)
 
 
 def _cumulative(function: Callable, identity: int) -> Callable:
     """A scan along the only axis, or the given one, on request with the identity in front."""
 
-    def cumulative(
-        x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
-    ) -> Any:
+    def cumulative(x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False) -> Any:
         x = np.atleast_1d(x)
         if axis is None:
             if x.ndim > 1:

@@ -320,11 +320,13 @@ def _delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
 @implements(np.resize)
 def _resize(a: Any, new_shape: Any) -> Any:
     a = as_array(a)
-    return np.take(a.reshape(-1), np.resize(np.arange(a.size), new_shape)) if a.size else np.resize(a.data, new_shape)
+    if a.size == 0:
+        return Tensor(np.zeros(new_shape, a.dtype))
+    return np.take(a.reshape(-1), np.resize(np.arange(a.size), new_shape))
 
 
 @implements(np.trim_zeros)
-def _trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Any:
+def _trim_zeros(filt: Any, trim: Any = "fb", axis: Any = None) -> Any:
     """The box around the entries that are not 0, or the part of it that ``trim`` and ``axis`` ask for."""
     filt = as_array(filt)
     np.trim_zeros(np.zeros((0,) * filt.ndim), trim, axis)  # NumPy checks the parameters

@@ -45,7 +45,7 @@ defvjp(np.partition, forward=_partition, kind="linear", a=partition_vjp)
 @implements(np.sort_complex)
 def _sort_complex(a: Any) -> Any:
     ordered = np.sort(a, axis=-1)
-    return ordered if ordered.dtype.kind == "c" else np.astype(ordered, np.sort_complex(ordered.data[..., :0]).dtype)
+    return np.astype(ordered, np.sort_complex(np.empty(0, ordered.dtype)).dtype)
 
 
 @implements(np.unique)
@@ -59,9 +59,7 @@ def _unique(
     equal_nan: bool = True,
     sorted: bool = True,
 ) -> Any:
-    _, first, inverse, counts = np.unique(
-        unwrap(ar), True, True, True, axis, equal_nan=equal_nan
-    )
+    _, first, inverse, counts = np.unique(unwrap(ar), True, True, True, axis, equal_nan=equal_nan)
     values = np.take(ar, first, axis)
     wanted = [(first, return_index), (inverse, return_inverse), (counts, return_counts)]
     others = [array for array, asked in wanted if asked]

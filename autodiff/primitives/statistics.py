@@ -45,9 +45,7 @@ def _quantile(function: Any) -> Any:
     return quantile
 
 
-def neighbours(
-    a: np.ndarray, q: Any, axis: Axes, method: str, where: Any
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def neighbours(a: np.ndarray, q: Any, axis: Axes, method: str, where: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The two entries between which a quantile lies, and the weight of the upper one, for one ``q``.
 
     NumPy's own quantile of 0, 1, 2, ... is the position of the quantile among sorted entries, whatever the method.
@@ -56,7 +54,9 @@ def neighbours(
     kept = tuple(i for i in range(a.ndim) if i not in reduced)
     shape = [1 if i in reduced else n for i, n in enumerate(a.shape)]
     rows = np.where(where, a, np.nan).transpose(kept + reduced).reshape([a.shape[i] for i in kept] + [-1])
-    counts = np.count_nonzero(~np.isnan(rows), axis=-1) if where is not True else np.full(rows.shape[:-1], rows.shape[-1])
+    counts = (
+        np.count_nonzero(~np.isnan(rows), axis=-1) if where is not True else np.full(rows.shape[:-1], rows.shape[-1])
+    )
     position = np.zeros(counts.shape)
     for n in np.unique(counts[counts > 0]).tolist():
         position[counts == n] = np.quantile(np.arange(float(n)), q, method=method)
@@ -67,9 +67,7 @@ def neighbours(
     return lower, upper, (position - below).reshape(shape)
 
 
-def share_quantile(
-    g: Any, a: Any, q: Any, axis: Axes, method: str, weights: Any, out: Any, where: Any = True
-) -> Any:
+def share_quantile(g: Any, a: Any, q: Any, axis: Axes, method: str, weights: Any, out: Any, where: Any = True) -> Any:
     """The cotangent of one quantile, in two parts, each to the entries equal to one of its neighbours."""
     if weights is not None:  # then a quantile is one of the entries
         return share_among(g, a, out, axis, where)
@@ -102,21 +100,15 @@ def quantile_vjp(g: Any, a: Any, q: Any, axis: Axes, method: str, keepdims: bool
     return share_quantiles(g, a, q, axis, method, keepdims, weights, out)
 
 
-def nanquantile_vjp(
-    g: Any, a: Any, q: Any, axis: Axes, method: str, keepdims: bool, weights: Any, out: Any
-) -> Any:
+def nanquantile_vjp(g: Any, a: Any, q: Any, axis: Axes, method: str, keepdims: bool, weights: Any, out: Any) -> Any:
     return share_quantiles(g, a, q, axis, method, keepdims, weights, out, numbers(a))
 
 
-def percentile_vjp(
-    g: Any, a: Any, q: Any, axis: Axes, method: str, keepdims: bool, weights: Any, out: Any
-) -> Any:
+def percentile_vjp(g: Any, a: Any, q: Any, axis: Axes, method: str, keepdims: bool, weights: Any, out: Any) -> Any:
     return share_quantiles(g, a, np.true_divide(q, 100), axis, method, keepdims, weights, out)
 
 
-def nanpercentile_vjp(
-    g: Any, a: Any, q: Any, axis: Axes, method: str, keepdims: bool, weights: Any, out: Any
-) -> Any:
+def nanpercentile_vjp(g: Any, a: Any, q: Any, axis: Axes, method: str, keepdims: bool, weights: Any, out: Any) -> Any:
     return share_quantiles(g, a, np.true_divide(q, 100), axis, method, keepdims, weights, out, numbers(a))
 
 
@@ -189,14 +181,16 @@ def _bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
 
 
 # fmt: off
-defvjp(np.median,        kind="select", forward=_median,                   a=median_vjp)
-defvjp(np.nanmedian,     kind="select", forward=_nanmedian,                a=nanmedian_vjp)
-defvjp(np.quantile,      kind="select", forward=_quantile(np.quantile),    a=quantile_vjp,      constants=("weights",))
-defvjp(np.nanquantile,   kind="select", forward=_quantile(np.nanquantile), a=nanquantile_vjp,   constants=("weights",))
-defvjp(np.percentile,    kind="select", forward=_quantile(np.percentile),  a=percentile_vjp,    constants=("weights",))
-defvjp(np.nanpercentile, kind="select", forward=_quantile(np.nanpercentile), a=nanpercentile_vjp, constants=("weights",))
-defvjp(np.bincount,      kind="linear", forward=_bincount, weights=lambda g, x: np.take(g, x), constants=("x",))
-defvjp(np.cov, forward=_cov, joint=cov_vjp, joint_arguments=("m", "y"))
+SELECTS: dict[str, Any] = dict(kind="select", constants=("weights",))
+
+defvjp(np.median,        forward=_median,    kind="select",           a=median_vjp)
+defvjp(np.nanmedian,     forward=_nanmedian, kind="select",           a=nanmedian_vjp)
+defvjp(np.quantile,      forward=_quantile(np.quantile),              a=quantile_vjp,      **SELECTS)
+defvjp(np.nanquantile,   forward=_quantile(np.nanquantile),           a=nanquantile_vjp,   **SELECTS)
+defvjp(np.percentile,    forward=_quantile(np.percentile),            a=percentile_vjp,    **SELECTS)
+defvjp(np.nanpercentile, forward=_quantile(np.nanpercentile),         a=nanpercentile_vjp, **SELECTS)
+defvjp(np.bincount,      forward=_bincount,  kind="linear", constants=("x",), weights=lambda g, x: np.take(g, x))
+defvjp(np.cov,           forward=_cov,       joint=cov_vjp, joint_arguments=("m", "y"))
 within_one = defvjp(_within_one, kind="elementwise", x=lambda g: g)  # what lies outside does so by rounding alone
 # fmt: on
 

@@ -59,9 +59,10 @@ def cumulative(draw, function):
 
 @st.composite
 def recurrences(draw):
-    rows, length = draw(st.integers(0, 2)), draw(st.integers(1, 40))
-    factors = draw(arrays((rows, length - 1), lattice(-1.0, 1.0)))
-    return scans.recurrence, [factors, draw(arrays((rows, length)))]
+    rows, length = draw(st.integers(0, 2)), draw(st.integers(0, 40))
+    factors, terms = (draw(arrays((rows, length), lattice(-1.0, 1.0))) for _ in range(2))
+    last = draw(arrays((rows, 1)))
+    return (lambda factors, *terms: scans.recurrence(factors, np.concatenate(terms, -1))), [factors, terms, last]
 
 
 POSITIVE = lattice(0.5, 2.0)
@@ -77,10 +78,9 @@ ROWS = {
     np.multiply.accumulate: method(np.multiply.accumulate),
     np.subtract.accumulate: method(np.subtract.accumulate),
     np.divide.accumulate: method(np.divide.accumulate, POSITIVE),
-    np.hypot.accumulate: method(np.hypot.accumulate, POSITIVE),
     np.subtract.reduce: method(np.subtract.reduce),
     np.divide.reduce: method(np.divide.reduce, POSITIVE),
-    np.hypot.reduce: method(np.hypot.reduce, POSITIVE),
+    np.hypot.reduce: masked_method(np.hypot.reduce),
     np.maximum.accumulate: method(np.maximum.accumulate),
     np.minimum.accumulate: method(np.minimum.accumulate),
     np.fmax.accumulate: method(np.fmax.accumulate),

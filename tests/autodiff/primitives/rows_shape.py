@@ -4,9 +4,10 @@ import itertools
 
 import numpy as np
 from hypothesis import strategies as st
+from numpy.lib.stride_tricks import sliding_window_view
 
 from autodiff.primitives import shape as shape_primitives
-from autodiff.testing.strategies import arrays, broadcastable_shapes, shapes
+from autodiff.testing.strategies import arrays, broadcastable_shapes, lattice, shapes
 
 place_diagonal = shape_primitives._place_diagonal
 MATRICES = shapes(min_dims=2, max_dims=3)
@@ -93,14 +94,6 @@ def tilings(draw, x):
     return lambda x: np.tile(x, reps)
 
 
-def paddings(draw, x):
-    width = draw(st.integers(0, 2))
-    pairs = [(width, draw(st.integers(0, 2))) for _ in range(x.ndim)]
-    mode = draw(st.sampled_from(["constant", "edge", "reflect", "symmetric", "wrap"]))
-    keywords = dict(constant_values=1.5) if mode == "constant" else {}
-    return lambda x: np.pad(x, pairs, mode, **keywords)
-
-
 def diagonals(function):
     def choose(draw, x):
         offset = draw(st.integers(-2, 2))
@@ -170,7 +163,75 @@ def placed_diagonals(draw):
     return (lambda v: shape_primitives.place_diagonal(v, (side, side), offset, 0, 1)), [draw(arrays((n,)))]
 
 
+def windows(draw, x):
+    axis = draw(st.none() | st.integers(-x.ndim, x.ndim - 1))
+    if axis is None:
+        window = tuple(draw(st.integers(1, n)) for n in x.shape)
+        return lambda x: sliding_window_view(x, window)
+    if draw(st.booleans()) and x.shape[axis] > 1:
+        return lambda x: sliding_window_view(x, (2, 1), (axis, axis))
+    width = draw(st.integers(1, x.shape[axis]))
+    return lambda x: sliding_window_view(x, width, axis)
+
+
+@st.composite
+def insertions(draw):
+    x = draw(arrays(shapes(min_dims=1, max_dims=2, min_side=1)))
+    axis = draw(st.none() | st.integers(-x.ndim, x.ndim - 1))
+    length = x.size if axis is None else x.shape[axis]
+    place = st.integers(-length, length)
+    where = draw(st.one_of(place, st.lists(place, min_size=2, max_size=2), st.just(slice(0, length))))
+    return (lambda x, values: np.insert(x, where, values, axis)), [x, draw(arrays(()))]
+
+
+@st.composite
+def insertions_of_rows(draw):
+    x, row = draw(arrays((2, 3))), draw(arrays((3,)))
+    where = draw(st.sampled_from([0, -1, [2], [0, 2, 2], np.array([True, False])]))
+    return (lambda x, row: np.insert(x, where, row, axis=0)), [x, row]
+
+
+def deletions(draw, x):
+    axis = draw(st.none() | st.integers(-x.ndim, x.ndim - 1))
+    length = x.size if axis is None else x.shape[axis]
+    place = st.integers(-length, length - 1)
+    mask = st.lists(st.booleans(), min_size=length, max_size=length).map(lambda bits: np.array(bits, bool))
+    where = draw(st.one_of(place, st.lists(place, max_size=3), st.just(slice(None, None, 2)), mask))
+    return lambda x: np.delete(x, where, axis)
+
+
+def resizings(draw, x):
+    shape = draw(st.one_of(st.integers(0, 7), shapes()))
+    return lambda x: np.resize(x, shape)
+
+
+@st.composite
+def trimmings(draw):
+    x = draw(arrays(AT_LEAST_1D, lattice(0.5, 4.0)))
+    kept = np.asarray(draw(arrays(x.shape, st.sampled_from([0.0, 1.0]))))
+    trim, axis = draw(st.sampled_from(["fb", "f", "b"])), draw(st.sampled_from([None, *range(x.ndim)]))
+    return (lambda x: np.trim_zeros(np.where(kept, x, 0), trim, axis)), [x]
+
+
+def vandermondes(draw, x):
+    count, increasing = draw(st.sampled_from([None, 0, 1, 2, 4])), draw(st.booleans())
+    return lambda x: np.vander(x, count, increasing)
+
+
+def applications(draw, x):
+    axis = axis_of(draw, x)
+    function = draw(st.sampled_from([np.sum, np.cumsum, lambda row: np.outer(row, row)]))
+    return lambda x: np.apply_along_axis(function, axis, x)
+
+
+def repeated_applications(draw, x):
+    axes = draw(st.sampled_from([axis_of(draw, x), tuple(range(x.ndim))]))
+    return lambda x: np.apply_over_axes(np.sum, x, axes)
+
+
 AT_LEAST_1D = shapes(min_dims=1)
+WITH_ENTRIES = shapes(min_dims=1, min_side=1)
+LINES = shapes(min_dims=1, max_dims=1)
 SQUEEZABLE = st.lists(st.sampled_from([1, 2, 3]), max_size=3).map(tuple)
 
 ROWS = {
@@ -196,7 +257,6 @@ ROWS = {
     np.rot90: choosing(quarter_turns, MATRICES),
     np.repeat: choosing(repeats),
     np.tile: choosing(tilings),
-    np.pad: choosing(paddings, shapes(min_dims=1, min_side=1)),
     np.concatenate: st.one_of(joins(np.concatenate), stacks(lambda xs: np.concatenate(xs, None), (2, 3), (4,))),
     np.stack: joins(np.stack),
     np.hstack: st.one_of(stacks(np.hstack, (2,), (3,)), stacks(np.hstack, (2, 3), (2, 1)), stacks(np.hstack, (), ())),
@@ -219,4 +279,16 @@ ROWS = {
     np.tril: choosing(triangles(np.tril), MATRICES),
     np.triu: choosing(triangles(np.triu), MATRICES),
     np.meshgrid: grids(),
+    sliding_window_view: choosing(windows, WITH_ENTRIES),
+    np.append: st.one_of(
+        joins(lambda xs, axis: np.append(xs[0], xs[-1], axis)), stacks(lambda xs: np.append(*xs), (2, 3), (4,))
+    ),
+    np.insert: st.one_of(insertions(), insertions_of_rows()),
+    np.delete: choosing(deletions, WITH_ENTRIES),
+    np.resize: choosing(resizings),
+    np.trim_zeros: trimmings(),
+    np.diagflat: choosing(triangles(np.diagflat), shapes(max_dims=2)),
+    np.vander: choosing(vandermondes, LINES),
+    np.apply_along_axis: choosing(applications, WITH_ENTRIES),
+    np.apply_over_axes: choosing(repeated_applications, WITH_ENTRIES),
 }

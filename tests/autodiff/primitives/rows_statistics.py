@@ -37,7 +37,9 @@ def with_nans(draw, function, x, keywords):
 def quantiles(draw, function, top=1.0):
     x = draw(distinct_arrays(WITH_ENTRIES))
     q = draw(st.sampled_from([0.0, 0.3, 0.5, 1.0, [0.25, 0.8], [[0.1], [0.9]], np.float64(0.6)]))
-    keywords = dict(axis=draw(axes(x.ndim)) or None, keepdims=draw(st.booleans()), method=draw(st.sampled_from(METHODS)))
+    keywords = dict(
+        axis=draw(axes(x.ndim)) or None, keepdims=draw(st.booleans()), method=draw(st.sampled_from(METHODS))
+    )
     if keywords["method"] == "inverted_cdf" and draw(st.booleans()):
         keywords["weights"] = 1 + np.arange(x.size).reshape(x.shape) % 3
     return with_nans(draw, function, x, keywords | dict(q=np.multiply(q, top) if top != 1 else q))
@@ -58,8 +60,8 @@ def averages(draw):
 
 
 @st.composite
-def covariances(draw, function, weighted=True):
-    variables, observations = draw(st.integers(1, 3)), draw(st.integers(2, 4))
+def covariances(draw, function, weighted=True, fewest=2):
+    variables, observations = draw(st.integers(1, 3)), draw(st.integers(fewest, 4))
     rowvar = draw(st.booleans())
     args = []
     for count in (variables, draw(st.integers(1, 2)))[: draw(st.integers(1, 2))]:
@@ -93,7 +95,7 @@ ROWS = {
     np.nanpercentile: quantiles(np.nanpercentile, 100.0),
     np.average: averages(),
     np.cov: covariances(np.cov),
-    np.corrcoef: covariances(np.corrcoef, weighted=False),
+    np.corrcoef: covariances(np.corrcoef, weighted=False, fewest=3),
     statistics._within_one: arrays(shapes(), lattice(-0.9, 0.9)).map(lambda x: (statistics.within_one, [x])),
     np.bincount: counts(),
 }

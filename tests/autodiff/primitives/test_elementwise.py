@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autodiff import Tensor
+from autodiff import Tensor, defvjp
+from autodiff.primitive import REGISTRY
 
 from .derivatives import gradient, gradients
 
@@ -163,6 +164,121 @@ EXTREMES = [
 @pytest.mark.parametrize(("f", "x", "expected"), EXTREMES)
 def test_extreme_arguments_have_the_gradient_of_the_formula(f, x, expected):
     np.testing.assert_allclose(gradient(f, x), expected, rtol=1e-13)
+
+
+WIDER = {np.float32: np.float64} | ({np.float64: np.longdouble} if np.finfo(np.longdouble).maxexp > 1024 else {})
+"""Floating-point types, and one with at least twice the exponents and some more digits to have the truth in."""
+
+ULPS = 16
+
+
+def log2(x: Any) -> Any:
+    """The natural logarithm of 2, in the type of x."""
+    return np.log(x.dtype.type(2))
+
+
+def log10(x: Any) -> Any:
+    return np.log(x.dtype.type(10))
+
+
+def awkward(dtype: Any) -> np.ndarray:
+    """Zeros, subnormal and tiny numbers, neighbours of 1, the usual, what overflows an exponential, huge, infinite."""
+    f = np.finfo(dtype)
+    near_one = [1 - f.eps / 2, 1 - 1e-4, 1, 1 + f.eps, 1 + 1e-4]
+    positive = [f.smallest_subnormal, f.tiny / 4, f.tiny, f.tiny**0.5, 1e-30, f.eps, 1e-5, 0.1, 0.5, *near_one, 2, 3,
+                10, 30, 88, 300, 709, 1e4, 1e15, 1e30, f.max**0.5 * 2, f.max / 4, f.max, np.inf, 0.0]  # fmt: skip
+    x = np.array(positive, dtype)
+    return np.concatenate([x, -x])
+
+
+# fmt: off
+EXACT = [
+    ("reciprocal", np.reciprocal, lambda x: -1 / x / x,                   lambda x: 2 / x / x / x),
+    ("divide",     lambda x: 3 / x, lambda x: -3 / x / x,                 lambda x: 6 / x / x / x),
+    ("square",     np.square,     lambda x: 2 * x,                        lambda x: 2 + 0 * x),
+    ("sqrt",       np.sqrt,       lambda x: 1 / (2 * np.sqrt(x)),         lambda x: -1 / (4 * x * np.sqrt(x))),
+    ("cbrt",       np.cbrt,       lambda x: 1 / (3 * np.cbrt(x) ** 2),    lambda x: -2 / (9 * np.cbrt(x) ** 5)),
+    ("x**3",       power(3),      lambda x: 3 * x * x,                    lambda x: 6 * x),
+    ("x**-1",      power(-1),     lambda x: -1 / x / x,                   lambda x: 2 / x / x / x),
+    ("x**0.5",     power(0.5),    lambda x: 1 / (2 * np.sqrt(x)),         lambda x: -1 / (4 * x * np.sqrt(x))),
+    ("x**2.5",     power(2.5),    lambda x: 2.5 * x * np.sqrt(x),         lambda x: 3.75 * np.sqrt(x)),
+    ("x**[3]",     power(np.array([3])), lambda x: 3 * x * x,             lambda x: 6 * x),
+    ("x**[1]",     power(np.array([1])), lambda x: 1 + 0 * x,             lambda x: 0 * x),
+    ("float_power", lambda x: np.float_power(x, 3), lambda x: 3 * x * x,  lambda x: 6 * x),
+    ("2**x",       lambda x: np.float32(2) ** x, lambda x: log2(x) * np.exp2(x), lambda x: log2(x) ** 2 * np.exp2(x)),
+    ("exp",        np.exp,        np.exp,                                 np.exp),
+    ("exp2",       np.exp2,       lambda x: log2(x) * np.exp2(x),         lambda x: log2(x) ** 2 * np.exp2(x)),
+    ("expm1",      np.expm1,      np.exp,                                 np.exp),
+    ("log",        np.log,        lambda x: 1 / x,                        lambda x: -1 / x / x),
+    ("log2",       np.log2,       lambda x: 1 / x / log2(x),              lambda x: -1 / x / x / log2(x)),
+    ("log10",      np.log10,      lambda x: 1 / x / log10(x),             lambda x: -1 / x / x / log10(x)),
+    ("log1p",      np.log1p,      lambda x: 1 / (1 + x),                  lambda x: -1 / (1 + x) ** 2),
+    ("sin",        np.sin,        np.cos,                                 lambda x: -np.sin(x)),
+    ("cos",        np.cos,        lambda x: -np.sin(x),                   lambda x: -np.cos(x)),
+    ("tan",        np.tan,        lambda x: 1 / np.cos(x) ** 2,           lambda x: 2 * np.tan(x) / np.cos(x) ** 2),
+    ("arcsin",     np.arcsin,     lambda x: (1 - x * x) ** -0.5,          lambda x: x * (1 - x * x) ** -1.5),
+    ("arccos",     np.arccos,     lambda x: -((1 - x * x) ** -0.5),       lambda x: -x * (1 - x * x) ** -1.5),
+    ("arctan",     np.arctan,     lambda x: 1 / (1 + x * x),              lambda x: -2 * x / (1 + x * x) ** 2),
+    ("arctan2(x, 3)", lambda x: np.arctan2(x, 3), lambda x: 3 / (9 + x * x), lambda x: -6 * x / (9 + x * x) ** 2),
+    ("arctan2(3, x)", lambda x: np.arctan2(3, x), lambda x: -3 / (9 + x * x), lambda x: 6 * x / (9 + x * x) ** 2),
+    ("hypot(x, 1)", lambda x: np.hypot(x, 1), lambda x: x * (1 + x * x) ** -0.5, lambda x: (1 + x * x) ** -1.5),
+    ("sinh",       np.sinh,       np.cosh,                                np.sinh),
+    ("cosh",       np.cosh,       np.sinh,                                np.cosh),
+    ("arcsinh",    np.arcsinh,    lambda x: (1 + x * x) ** -0.5,          lambda x: -x * (1 + x * x) ** -1.5),
+    ("arccosh",    np.arccosh,    lambda x: (x * x - 1) ** -0.5,          lambda x: -x * (x * x - 1) ** -1.5),
+    ("arctanh",    np.arctanh,    lambda x: 1 / (1 - x * x),              lambda x: 2 * x / (1 - x * x) ** 2),
+]
+SATURATING = [
+    ("tanh",       np.tanh,       lambda x: np.cosh(x) ** -2,             lambda x: -2 * np.tanh(x) * np.cosh(x) ** -2),
+    ("logaddexp",  lambda x: np.logaddexp(x, 0), lambda x: 1 / (1 + np.exp(-x)), lambda x: np.cosh(x / 2) ** -2 / 4),
+    ("logaddexp2", lambda x: np.logaddexp2(x, 0), lambda x: 1 / (1 + np.exp2(-x)),
+                   lambda x: log2(x) * np.cosh(log2(x) * x / 2) ** -2 / 4),
+]
+# fmt: on
+
+
+def assert_right_wherever_it_can_be(f: Callable, order: int, truth: Callable, dtype: Any, at_least: float) -> None:
+    """A finite derivative is found to 16 units in the last place, of ``at_least`` if it is smaller; no other is finite.
+
+    Where f itself is NaN, or the formula for its derivative, nothing is claimed.
+    """
+    x = awkward(dtype)
+    found = gradient(f, x, order)
+    assert found.dtype == dtype
+    with np.errstate(all="ignore"):
+        exact = truth(x.astype(WIDER[dtype]))
+        claimed = ~np.isnan(f(x)) & ~np.isnan(exact)
+        finite = np.isfinite(exact.astype(dtype))
+        error = np.abs(found - exact)
+        allowed = ULPS * (np.finfo(dtype).eps * np.maximum(np.abs(exact), at_least) + np.finfo(dtype).smallest_subnormal)
+        wrong = claimed & np.where(finite, ~(error <= allowed), np.isfinite(found))
+    shown = [f"at {x[i]!r}: {found[i]!r}, in truth {exact[i]!r}" for i in np.flatnonzero(wrong)]
+    assert claimed.sum() > 15
+    assert not shown, "\n".join(shown)
+
+
+@pytest.mark.parametrize("dtype", WIDER)
+@pytest.mark.parametrize(("f", "first", "second"), [row[1:] for row in EXACT], ids=[row[0] for row in EXACT])
+def test_derivatives_are_right_wherever_a_number_can_hold_them(f, first, second, dtype):
+    assert_right_wherever_it_can_be(f, 1, first, dtype, at_least=0)
+    assert_right_wherever_it_can_be(f, 2, second, dtype, at_least=0)
+
+
+@pytest.mark.parametrize("dtype", WIDER)
+@pytest.mark.parametrize(("f", "first", "second"), [row[1:] for row in SATURATING], ids=[row[0] for row in SATURATING])
+def test_derivatives_of_saturating_functions_are_right_relative_to_the_steepest_slope(f, first, second, dtype):
+    assert_right_wherever_it_can_be(f, 1, first, dtype, at_least=1)
+    assert_right_wherever_it_can_be(f, 2, second, dtype, at_least=1)
+
+
+@pytest.mark.parametrize("slope", [lambda x: 2.00001 * x, lambda x: np.where(x == 0, np.nan, 2 * x)])
+def test_the_check_against_a_wider_type_finds_a_wrong_rule(slope):
+    square = defvjp(lambda x: x * x, kind="elementwise", x=lambda g, x: g * slope(x))
+    try:
+        with pytest.raises(AssertionError, match="in truth"):
+            assert_right_wherever_it_can_be(square, 1, lambda x: 2 * x, np.float32, at_least=0)
+    finally:
+        del REGISTRY[square.__wrapped__]
 
 
 @pytest.mark.parametrize("f", [np.logaddexp, np.logaddexp2])
