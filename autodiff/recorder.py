@@ -301,11 +301,13 @@ def record_outputs(outputs: tuple, node: Node | None, depth: int = 3) -> tuple:
     """A tensor for each output of a call with several, each with a node of its own above that of the call."""
     arrays = [np.asarray(out) for out in outputs]
     if node is None:
-        return tuple(wrap(out, None) for out in arrays)
-    return tuple(
-        wrap(out, make_node(OutputPullback(node.pullback.name, i), (node,), (), out, out.shape, out.dtype, depth))
-        for i, out in enumerate(arrays)
-    )
+        tensors = tuple(wrap(out, None) for out in arrays)
+    else:
+        tensors = tuple(
+            wrap(out, make_node(OutputPullback(node.pullback.name, i), (node,), (), out, out.shape, out.dtype, depth))
+            for i, out in enumerate(arrays)
+        )
+    return outputs._make(tensors) if hasattr(outputs, "_make") else tensors  # a named tuple, where NumPy gives one
 
 
 def wrap(data: Any, node: Any) -> Any:

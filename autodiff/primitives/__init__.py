@@ -18,5 +18,6 @@ from . import (  # noqa: F401
     shape,
     sorting,
     special,
+    spectra,
     statistics,
 )

@@ -208,10 +208,12 @@ def _interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, perio
         xp = np.concatenate([xp[-1:] - period, xp, xp[:1] + period])
         fp = np.concatenate([fp[-1:], fp, fp[:1]])
         left = right = None
-    y = interpolate(x, xp, fp)
+    low, high = unwrap(xp)[0], unwrap(xp)[-1]
+    at = unwrap(x)
+    y = interpolate(np.where((at < low) | (at > high), at, x), xp, fp)  # what lies outside has no effect
     if left is not None:
-        y = np.where(unwrap(x) < unwrap(xp)[0], left, y)
-    return y if right is None else np.where(unwrap(x) > unwrap(xp)[-1], right, y)
+        y = np.where(at < low, left, y)
+    return y if right is None else np.where(at > high, right, y)
 
 
 def _unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: Any = 2 * np.pi) -> Any:
@@ -264,6 +266,25 @@ def _logspace(
         )
     powers = np.power(base, np.linspace(start, stop, num, endpoint, axis=axis))
     return powers if dtype is None else np.astype(powers, dtype)
+
+
+@implements(np.geomspace)
+def _geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0) -> Any:
+    start, stop = as_operand(start), as_operand(stop)
+    kind = np.result_type(start.dtype, stop.dtype, np.float64 if dtype is None else dtype, 0.0)
+    if kind.kind == "c":
+        raise TypeError(
+            "geomspace: complex ends have no gradient here; write start * (stop / start) ** np.linspace(0, 1)"
+        )
+    if np.any(start == 0) or np.any(stop == 0):
+        raise ValueError("Geometric sequence cannot include zero")
+    sign = np.sign(unwrap(start))
+    start, stop = np.astype(start, kind) / sign, np.astype(stop, kind) / sign
+    y = np.logspace(np.log10(start), np.log10(stop), num, endpoint)
+    first, last = (np.broadcast_to(end, y.shape[1:])[None] for end in (start, stop))
+    y = np.concatenate([first, y[1:-1], last] if endpoint and num > 1 else [first[:num], y[1:]])  # free of rounding
+    y = np.moveaxis(y * sign, 0, axis)
+    return y if dtype is None else np.astype(y, dtype)
 
 
 @implements(np.cross)

@@ -353,8 +353,9 @@ def _choose(a: Any, choices: Any, mode: Any = "raise") -> Any:
 
 
 @implements(np.piecewise)
-def _piecewise(x: Tensor, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> Any:
+def _piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> Any:
     """Each function is called on a tensor of the entries that it is for, as NumPy does."""
+    x = x if isinstance(x, Tensor) else Tensor(x)
     conditions = unwrap(condlist)
     if np.isscalar(conditions) or not isinstance(conditions[0], (list, np.ndarray)) and x.ndim:
         conditions = [conditions]  # a single one

@@ -11,6 +11,7 @@ they are their own mirror images, count once, and have no use for an imaginary p
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ SWAPPED = {None: "forward", "backward": "forward", "forward": "backward"}
 """The ``norm`` under which an inverse transform scales as the forward transform does; "ortho" stays what it is."""
 
 
-def swapped(norm: str | None) -> str | None:
+def swapped(norm: Any) -> Any:
     return SWAPPED.get(norm, norm)
 
 
@@ -56,7 +57,8 @@ def mirror_images(n: int, dtype: np.dtype) -> np.ndarray:
     """How many entries of a spectrum of ``n`` points each entry of its half stands for."""
     counts = np.full(n // 2 + 1, 2, dtype)
     counts[0] = 1
-    counts[n // 2 :] = 1 + n % 2 if n > 1 else 1
+    if n % 2 == 0:
+        counts[-1] = 1
     return counts
 
 
@@ -66,8 +68,10 @@ def full_vjp(g: Any, shape: Shape, s: Any, axes: Any, transform: Callable) -> An
 
 
 def to_half_vjp(g: Any, shape: Shape, s: Any, axes: Any, inverse: Callable) -> Any:
-    """The rule of ``rfftn``: ``inverse`` is ``irfftn``, scaled as ``rfftn``, which counts each entry with its mirror
-    image, where the transpose counts it once."""
+    """The rule of ``rfftn``, of which ``inverse`` is the inverse without its scale.
+
+    That adds up each entry and its mirror image, where the transpose takes the entry alone.
+    """
     axes = transformed_axes(s, axes, g.ndim)
     last = axes[-1]
     n = shape[last] if s is None or np.atleast_1d(s)[-1] == -1 else int(np.atleast_1d(s)[-1])
@@ -76,14 +80,17 @@ def to_half_vjp(g: Any, shape: Shape, s: Any, axes: Any, inverse: Callable) -> A
 
 
 def from_half_vjp(g: Any, shape: Shape, s: Any, axes: Any, forward: Callable) -> Any:
-    """The rule of ``irfftn``: ``forward`` is ``rfftn``, scaled as ``irfftn``."""
+    """The rule of ``irfftn``, of which ``forward`` is the inverse, scaled as ``irfftn`` is."""
     axes = transformed_axes(s, axes, g.ndim)
     last = axes[-1]
     return resize(along(np.conj(forward(g, axes=axes)), mirror_images(g.shape[last], real_dtype(g)), last), shape)
 
 
-TRANSPOSED_TYPE = {1: 1, 2: 3, 3: 2, 4: 4}
-INVERSE_TYPE = TRANSPOSED_TYPE
+INVERSE_TYPE = {1: 1, 2: 3, 3: 2, 4: 4}
+"""The type of the inverse of a cosine or sine transform, and of its transpose."""
+
+HALVING = (1, 3)
+"""The types that, unless orthogonalized, count the entries at some ends of a signal half; by type, these ends:"""
 COSINE_ENDS = {1: [0, -1], 2: [0], 3: [0], 4: []}
 SINE_ENDS = {1: [], 2: [-1], 3: [-1], 4: []}
 
@@ -94,9 +101,9 @@ def trigonometric_vjp(
 ) -> Any:  # fmt: skip
     """The rule of a cosine or sine transform.
 
-    Orthogonalized, types 1 and 4 are symmetric, 2 and 3 each other's transposes. Otherwise types 1 and 3 count the
-    entries at the ``ends`` of a signal half, and types 1 and 2 give those of the result twice what it takes
-    (definitions: documentation of ``scipy.fft.dct`` and ``dst``). SciPy orthogonalizes complex numbers by ``norm`` only.
+    Orthogonalized, types 1 and 4 are symmetric, 2 and 3 each other's transposes. Otherwise the ends are doubled for the
+    transposed transform if that one halves them, and halved after it if the transform itself does (definitions:
+    documentation of ``scipy.fft.dct`` and ``dst``). SciPy orthogonalizes complex numbers if ``norm="ortho"`` only.
     """
     axes = transformed_axes(s, axes, g.ndim)
     if orthogonalize is None or np.iscomplexobj(g):
@@ -110,10 +117,11 @@ def trigonometric_vjp(
             x = along(x, weights, axis)
         return x
 
-    if kind in (1, 2):
+    transposed = INVERSE_TYPE[kind]
+    if transposed in HALVING:
         g = weigh(g, 2)
-    g = transform(g, TRANSPOSED_TYPE[kind], axes=axes, norm=norm, orthogonalize=orthogonalize)
-    if kind in (1, 3):
+    g = transform(g, transposed, axes=axes, norm=norm, orthogonalize=orthogonalize)
+    if kind in HALVING:
         g = weigh(g, 0.5)
     return resize(g, shape)
 
@@ -132,20 +140,15 @@ def over_distinct_axes(transform: Callable) -> Callable:
     return forward
 
 
-def fixed(transform: Callable, **keywords: Any) -> Callable:
-    """The transform with some of its keywords given."""
-    return lambda x, *args, **others: transform(x, *args, **others, **keywords)
-
-
 # fmt: off
 defvjp(np.fft.fftn,   forward=over_distinct_axes(np.fft.fftn),   a=lambda g, a_shape, s, axes, norm:
-       full_vjp(g, a_shape, s, axes, fixed(np.fft.fftn, norm=norm)))
+       full_vjp(g, a_shape, s, axes, partial(np.fft.fftn, norm=norm)))
 defvjp(np.fft.ifftn,  forward=over_distinct_axes(np.fft.ifftn),  a=lambda g, a_shape, s, axes, norm:
-       full_vjp(g, a_shape, s, axes, fixed(np.fft.ifftn, norm=norm)))
+       full_vjp(g, a_shape, s, axes, partial(np.fft.ifftn, norm=norm)))
 defvjp(np.fft.rfftn,  forward=over_distinct_axes(np.fft.rfftn),  a=lambda g, a_shape, s, axes, norm:
-       to_half_vjp(g, a_shape, s, axes, fixed(np.fft.irfftn, norm=swapped(norm))))
+       to_half_vjp(g, a_shape, s, axes, partial(np.fft.irfftn, norm=swapped(norm))))
 defvjp(np.fft.irfftn, forward=over_distinct_axes(np.fft.irfftn), a=lambda g, a_shape, s, axes, norm:
-       from_half_vjp(g, a_shape, s, axes, fixed(np.fft.rfftn, norm=swapped(norm))))
+       from_half_vjp(g, a_shape, s, axes, partial(np.fft.rfftn, norm=swapped(norm))))
 # fmt: on
 
 
@@ -219,20 +222,20 @@ def trigonometric_in_new_memory(transform: Callable) -> Callable:
 # fmt: off
 fftn: Any = defvjp(scipy.fft.fftn, forward=in_new_memory(scipy.fft.fftn),
                    x=lambda g, x_shape, s, axes, norm, workers:
-                   full_vjp(g, x_shape, s, axes, fixed(fftn, norm=norm, workers=workers)))
+                   full_vjp(g, x_shape, s, axes, partial(fftn, norm=norm, workers=workers)))
 ifftn: Any = defvjp(scipy.fft.ifftn, forward=in_new_memory(scipy.fft.ifftn),
                     x=lambda g, x_shape, s, axes, norm, workers:
-                    full_vjp(g, x_shape, s, axes, fixed(ifftn, norm=norm, workers=workers)))
+                    full_vjp(g, x_shape, s, axes, partial(ifftn, norm=norm, workers=workers)))
 rfftn: Any = defvjp(scipy.fft.rfftn, forward=in_new_memory(scipy.fft.rfftn),
                     x=lambda g, x_shape, s, axes, norm, workers:
-                    to_half_vjp(g, x_shape, s, axes, fixed(irfftn, norm=swapped(norm), workers=workers)))
+                    to_half_vjp(g, x_shape, s, axes, partial(irfftn, norm=swapped(norm), workers=workers)))
 irfftn: Any = defvjp(scipy.fft.irfftn, forward=in_new_memory(scipy.fft.irfftn),
                      x=lambda g, x_shape, s, axes, norm, workers:
-                     from_half_vjp(g, x_shape, s, axes, fixed(rfftn, norm=swapped(norm), workers=workers)))
+                     from_half_vjp(g, x_shape, s, axes, partial(rfftn, norm=swapped(norm), workers=workers)))
 dctn: Any = defvjp(scipy.fft.dctn, forward=trigonometric_in_new_memory(scipy.fft.dctn),
                    x=lambda g, x_shape, kind, s, axes, norm, workers, orthogonalize: trigonometric_vjp(
-                   g, x_shape, kind, s, axes, norm, orthogonalize, fixed(dctn, workers=workers), COSINE_ENDS))
+                   g, x_shape, kind, s, axes, norm, orthogonalize, partial(dctn, workers=workers), COSINE_ENDS))
 dstn: Any = defvjp(scipy.fft.dstn, forward=trigonometric_in_new_memory(scipy.fft.dstn),
                    x=lambda g, x_shape, kind, s, axes, norm, workers, orthogonalize: trigonometric_vjp(
-                   g, x_shape, kind, s, axes, norm, orthogonalize, fixed(dstn, workers=workers), SINE_ENDS))
+                   g, x_shape, kind, s, axes, norm, orthogonalize, partial(dstn, workers=workers), SINE_ENDS))
 # fmt: on

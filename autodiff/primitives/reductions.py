@@ -19,46 +19,86 @@ from ..support import Support
 from ..tape import Node
 
 Shape = tuple[int, ...]
-add_reduce, multiply_reduce = np.add.reduce, np.multiply.reduce
-maximum_reduce, minimum_reduce = np.maximum.reduce, np.minimum.reduce
-fmax_reduce, fmin_reduce = np.fmax.reduce, np.fmin.reduce
 NO_VALUE = np._NoValue  # type: ignore[attr-defined]  # NumPy's mark for "not given", where None means something
 
 
-# The signatures are those of numpy.sum and its kin, and of ndarray's methods, without out=.
+# The signatures are those of NumPy's functions and of ndarray's methods, so that a positional argument means the same.
 
 
-def _sum(
-    a: Any, axis: Axes = None, dtype: Any = None, keepdims: Any = False, initial: Any = 0, where: Any = True
-) -> Any:
-    return add_reduce(a, axis, dtype, None, keepdims, initial, where)
+def check(a: Any, dtype: Any, out: Any) -> None:
+    """Refuse what could not be recorded: an array to write to, and a dtype that rounds each entry."""
+    if out is not None:
+        raise TypeError("out= is not supported with tensors; use the returned tensor")
+    if dtype is not None and np.asarray(a).dtype.kind in "fc" and np.dtype(dtype).kind not in "fc":
+        raise TypeError(f"dtype={np.dtype(dtype)} would round each entry, which has no gradient; leave it out")
 
 
-def _prod(
-    a: Any, axis: Axes = None, dtype: Any = None, keepdims: Any = False, initial: Any = 1, where: Any = True
-) -> Any:
-    return multiply_reduce(a, axis, dtype, None, keepdims, initial, where)
+def _summing(reduce: Callable, initial: int) -> Callable:
+    """``numpy.sum`` or ``numpy.prod`` by the method of the ufunc, which is half of its time for a small array."""
+
+    def function(
+        a: Any,
+        axis: Axes = None,
+        dtype: Any = None,
+        out: None = None,
+        keepdims: Any = False,
+        initial: Any = initial,
+        where: Any = True,
+    ) -> Any:
+        if dtype is not None or out is not None:
+            check(a, dtype, out)
+        return reduce(a, axis, dtype, None, keepdims, initial, where)
+
+    return function
 
 
-def _max(a: Any, axis: Axes = None, keepdims: Any = False, initial: Any = NO_VALUE, where: Any = True) -> Any:
-    return maximum_reduce(a, axis, None, None, keepdims, initial, where)
+def _mean(function: Callable) -> Callable:
+    def mean(
+        a: Any, axis: Axes = None, dtype: Any = None, out: None = None, keepdims: Any = False, *, where: Any = True
+    ) -> Any:
+        check(a, dtype, out)
+        return function(a, axis, dtype, None, keepdims, where=where)
+
+    return mean
 
 
-def _min(a: Any, axis: Axes = None, keepdims: Any = False, initial: Any = NO_VALUE, where: Any = True) -> Any:
-    return minimum_reduce(a, axis, None, None, keepdims, initial, where)
+def _extremum(reduce: Callable) -> Callable:
+    def extremum(
+        a: Any,
+        axis: Axes = None,
+        out: None = None,
+        keepdims: Any = False,
+        initial: Any = NO_VALUE,
+        where: Any = True,
+    ) -> Any:
+        if out is not None:
+            check(a, None, out)
+        return reduce(a, axis, None, None, keepdims, initial, where)
+
+    return extremum
 
 
-def _mean(a: Any, axis: Axes = None, dtype: Any = None, keepdims: Any = False, *, where: Any = True) -> Any:
-    return np.mean(a, axis, dtype, None, keepdims, where=where)
+def _nan_extremum(function: Callable) -> Callable:
+    def extremum(
+        a: Any,
+        axis: Axes = None,
+        out: None = None,
+        keepdims: Any = False,
+        initial: Any = NO_VALUE,
+        where: Any = True,
+    ) -> Any:
+        check(a, None, out)
+        return function(a, axis, None, keepdims, initial, where)
+
+    return extremum
 
 
 def _moment(function: Callable) -> Callable:
-    """``function``, of NumPy's variances and deviations, with all its parameters but ``out=``."""
-
     def moment(
         a: Any,
         axis: Axes = None,
         dtype: Any = None,
+        out: None = None,
         ddof: float = 0,
         keepdims: Any = False,
         *,
@@ -66,34 +106,29 @@ def _moment(function: Callable) -> Callable:
         mean: Any = None,
         correction: Any = NO_VALUE,
     ) -> Any:
+        check(a, dtype, out)
         mean = NO_VALUE if mean is None else mean
         return function(a, axis, dtype, None, ddof, keepdims, where=where, mean=mean, correction=correction)
 
     return moment
 
 
-def _nanmean(a: Any, axis: Axes = None, dtype: Any = None, keepdims: Any = False, *, where: Any = True) -> Any:
-    return np.nanmean(a, axis, dtype, None, keepdims, where=where)
+def reduce_method(ufunc: Any) -> Callable:
+    """The method ``reduce`` of a ufunc."""
 
+    def reduce(
+        a: Any,
+        axis: Axes = 0,
+        dtype: Any = None,
+        out: None = None,
+        keepdims: Any = False,
+        initial: Any = NO_VALUE,
+        where: Any = True,
+    ) -> Any:
+        check(a, dtype, out)
+        return ufunc.reduce(a, axis, dtype, None, keepdims, initial, where)
 
-def _nanmax(a: Any, axis: Axes = None, keepdims: Any = False, initial: Any = NO_VALUE, where: Any = True) -> Any:
-    return np.nanmax(a, axis, None, keepdims, initial, where)
-
-
-def _nanmin(a: Any, axis: Axes = None, keepdims: Any = False, initial: Any = NO_VALUE, where: Any = True) -> Any:
-    return np.nanmin(a, axis, None, keepdims, initial, where)
-
-
-def _fmax(
-    a: Any, axis: Axes = 0, dtype: Any = None, keepdims: Any = False, initial: Any = NO_VALUE, where: Any = True
-) -> Any:
-    return fmax_reduce(a, axis, dtype, None, keepdims, initial, where)
-
-
-def _fmin(
-    a: Any, axis: Axes = 0, dtype: Any = None, keepdims: Any = False, initial: Any = NO_VALUE, where: Any = True
-) -> Any:
-    return fmin_reduce(a, axis, dtype, None, keepdims, initial, where)
+    return reduce
 
 
 class MaskedPullback(Pullback):
@@ -148,12 +183,17 @@ def count_along(shape: Shape, axis: Axes, where: Any = True) -> Any:
     return count
 
 
+def as_float(count: Any, dtype: Any) -> Any:
+    """Counts to divide a cotangent by; float16 has no numbers above 65504."""
+    return np.asarray(count, np.promote_types(dtype, np.float32))
+
+
 def sum_vjp(g: Any, a_shape: Shape, axis: Axes, keepdims: Any, where: Any) -> Any:
     return only_where(expand(g, a_shape, axis, keepdims), where)
 
 
 def mean_vjp(g: Any, a_shape: Shape, axis: Axes, keepdims: Any, where: Any) -> Any:
-    counts = np.asarray(count_along(a_shape, axis, where), g.dtype)
+    counts = as_float(count_along(a_shape, axis, where), g.dtype)
     return only_where(np.broadcast_to(keep_axes(g, a_shape, axis, keepdims) / counts, a_shape), where)
 
 
@@ -170,7 +210,7 @@ def share_among(g: Any, a: Any, level: Any, axis: Axes, where: Any = True, initi
     counts = np.count_nonzero(winners, normalize_axes(axis, a.ndim), keepdims=True)
     if initial is not NO_VALUE and initial is not None:
         counts = counts + (level == initial)
-    return np.where(winners, g / np.maximum(counts, 1).astype(g.dtype), 0)
+    return np.where(winners, g / as_float(np.maximum(counts, 1), g.dtype), 0)
 
 
 def extremum_vjp(g: Any, a: Any, axis: Axes, keepdims: Any, initial: Any, where: Any, out: Any) -> Any:
@@ -219,9 +259,10 @@ def _all_normal(x: np.ndarray) -> bool:
     return bool(((size >= limits.tiny) & (size <= limits.max)).all())
 
 
-def freedom(shape: Shape, axis: Axes, where: Any, ddof: float, correction: Any) -> Any:
+def freedom(shape: Shape, axis: Axes, where: Any, ddof: float, correction: Any, dtype: Any) -> Any:
     """What a variance divides the sum of the squares by."""
-    return np.maximum(count_along(shape, axis, where) - (ddof if correction is NO_VALUE else correction), 0)
+    less = ddof if correction is NO_VALUE else correction
+    return as_float(np.maximum(count_along(shape, axis, where) - less, 0), dtype)
 
 
 def center(a: Any, axis: Axes, where: Any, mean: Any) -> Any:
@@ -229,32 +270,23 @@ def center(a: Any, axis: Axes, where: Any, mean: Any) -> Any:
 
 
 def var_vjp(
-    g: Any, a: Any, axis: Axes, ddof: float, keepdims: Any, where: Any, mean: Any = None, correction: Any = NO_VALUE
+    g: Any, a: Any, axis: Axes, ddof: float, keepdims: Any, where: Any, mean: Any, correction: Any, out: Any
 ) -> Any:
     """``2 (a - mean) / (N - ddof) * g``; the mean's own share is zero, for the deviations sum to zero."""
-    count = np.asarray(freedom(a.shape, axis, where, ddof, correction), g.dtype)
     deviations = a - center(a, axis, where, mean)
-    scale = keep_axes(g, a.shape, axis, keepdims) * 2 / count
+    scale = keep_axes(g, a.shape, axis, keepdims) * 2 / freedom(a.shape, axis, where, ddof, correction, g.dtype)
     return only_where(scale * (np.conjugate(deviations) if np.iscomplexobj(a) else deviations), where)
 
 
 def std_vjp(
-    g: Any,
-    a: Any,
-    axis: Axes,
-    ddof: float,
-    keepdims: Any,
-    where: Any,
-    out: Any,
-    mean: Any = None,
-    correction: Any = NO_VALUE,
+    g: Any, a: Any, axis: Axes, ddof: float, keepdims: Any, where: Any, mean: Any, correction: Any, out: Any
 ) -> Any:
     """``(a - mean) / ((N - ddof) std) * g``, and 0 for a constant.
 
     Where a deviation is so small or large that its square is not to be trusted, or so small against the mean that it
     may be but rounding, the squares are those of deviations divided by the largest.
     """
-    count = np.asarray(freedom(a.shape, axis, where, ddof, correction), g.dtype)
+    count = freedom(a.shape, axis, where, ddof, correction, g.dtype)
     g, middle = keep_axes(g, a.shape, axis, keepdims), center(a, axis, where, mean)
     level, limits = unwrap(keep_axes(out, a.shape, axis, keepdims)), np.finfo(out.dtype)
     trusted = (level > limits.tiny**0.25) & (level < limits.max**0.25)
@@ -280,31 +312,33 @@ def _is_constant(a: np.ndarray, axis: Axes, where: Any) -> Any:
     return highest == np.min(a, axis, keepdims=True, initial=np.inf, where=where)
 
 
-def var_mean_vjp(g: Any, a: Any, axis: Axes, ddof: float, keepdims: Any, where: Any, mean: Any, correction: Any) -> Any:
-    """What shifts all entries by as much shifts a given mean back."""
-    return unbroadcast(-var_vjp(g, a, axis, ddof, keepdims, where, mean, correction), mean.shape)
-
-
-def std_mean_vjp(
-    g: Any, a: Any, axis: Axes, ddof: float, keepdims: Any, where: Any, out: Any, mean: Any, correction: Any
-) -> Any:
-    return unbroadcast(-std_vjp(g, a, axis, ddof, keepdims, where, out, mean, correction), mean.shape)
-
-
 def nanmean_vjp(g: Any, a: Any, axis: Axes, keepdims: Any, where: Any) -> Any:
     return mean_vjp(g, a.shape, axis, keepdims, numbers(a, where))
 
 
-def nanvar_vjp(g: Any, a: Any, axis: Axes, ddof: float, keepdims: Any, where: Any, mean: Any, correction: Any) -> Any:
+def nanvar_vjp(
+    g: Any, a: Any, axis: Axes, ddof: float, keepdims: Any, where: Any, mean: Any, correction: Any, out: Any
+) -> Any:
     taking_part = numbers(a, where)
-    return var_vjp(g, np.where(taking_part, a, 0), axis, ddof, keepdims, taking_part, mean, correction)
+    return var_vjp(g, np.where(taking_part, a, 0), axis, ddof, keepdims, taking_part, mean, correction, out)
 
 
 def nanstd_vjp(
-    g: Any, a: Any, axis: Axes, ddof: float, keepdims: Any, where: Any, out: Any, mean: Any, correction: Any
+    g: Any, a: Any, axis: Axes, ddof: float, keepdims: Any, where: Any, mean: Any, correction: Any, out: Any
 ) -> Any:
     taking_part = numbers(a, where)
-    return std_vjp(g, np.where(taking_part, a, 0), axis, ddof, keepdims, taking_part, out, mean, correction)
+    return std_vjp(g, np.where(taking_part, a, 0), axis, ddof, keepdims, taking_part, mean, correction, out)
+
+
+def of_mean(rule: Callable) -> Callable:
+    """The rule of a given mean, from that of the array: what shifts all entries by as much shifts the mean back."""
+
+    def vjp(
+        g: Any, a: Any, axis: Axes, ddof: float, keepdims: Any, where: Any, mean: Any, correction: Any, out: Any
+    ) -> Any:
+        return unbroadcast(-rule(g, a, axis, ddof, keepdims, where, mean, correction, out), mean.shape)
+
+    return vjp
 
 
 # fmt: off
@@ -312,21 +346,21 @@ MASKED:  dict[str, Any] = dict(constants=("where",), form=MaskedPullback)
 NUMBERS: dict[str, Any] = dict(constants=("where",), form=NumbersPullback)
 SELECTS: dict[str, Any] = dict(constants=("where",), kind="select")
 
-defvjp(np.sum,         forward=_sum,                a=sum_vjp,          **MASKED, kind="linear")
-defvjp(np.mean,        forward=_mean,               a=mean_vjp,         **MASKED, kind="linear")
-defvjp(np.prod,        forward=_prod,               a=prod_vjp,         **MASKED)
-defvjp(np.max,         forward=_max,                a=extremum_vjp,     **SELECTS)
-defvjp(np.min,         forward=_min,                a=extremum_vjp,     **SELECTS)
-defvjp(np.var,         forward=_moment(np.var),     a=var_vjp,          **MASKED, mean=var_mean_vjp)
-defvjp(np.std,         forward=_moment(np.std),     a=std_vjp,          **MASKED, mean=std_mean_vjp)
+defvjp(np.sum,         forward=_summing(np.add.reduce, 0),      a=sum_vjp,          **MASKED, kind="linear")
+defvjp(np.mean,        forward=_mean(np.mean),                  a=mean_vjp,         **MASKED, kind="linear")
+defvjp(np.prod,        forward=_summing(np.multiply.reduce, 1), a=prod_vjp,         **MASKED)
+defvjp(np.max,         forward=_extremum(np.maximum.reduce),    a=extremum_vjp,     **SELECTS)
+defvjp(np.min,         forward=_extremum(np.minimum.reduce),    a=extremum_vjp,     **SELECTS)
+defvjp(np.var,         forward=_moment(np.var),                 a=var_vjp,          **MASKED, mean=of_mean(var_vjp))
+defvjp(np.std,         forward=_moment(np.std),                 a=std_vjp,          **MASKED, mean=of_mean(std_vjp))
 
-defvjp(np.nanmean,     forward=_nanmean,            a=nanmean_vjp,      **SELECTS)
-defvjp(np.nanmax,      forward=_nanmax,             a=nan_extremum_vjp, **SELECTS)
-defvjp(np.nanmin,      forward=_nanmin,             a=nan_extremum_vjp, **SELECTS)
-defvjp(np.nanvar,      forward=_moment(np.nanvar),  a=nanvar_vjp,       **NUMBERS)
-defvjp(np.nanstd,      forward=_moment(np.nanstd),  a=nanstd_vjp,       **NUMBERS)
-defvjp(np.fmax.reduce, forward=_fmax,               a=nan_extremum_vjp, **SELECTS)
-defvjp(np.fmin.reduce, forward=_fmin,               a=nan_extremum_vjp, **SELECTS)
+defvjp(np.nanmean,     forward=_mean(np.nanmean),               a=nanmean_vjp,      **SELECTS)
+defvjp(np.nanmax,      forward=_nan_extremum(np.nanmax),        a=nan_extremum_vjp, **SELECTS)
+defvjp(np.nanmin,      forward=_nan_extremum(np.nanmin),        a=nan_extremum_vjp, **SELECTS)
+defvjp(np.nanvar,      forward=_moment(np.nanvar),              a=nanvar_vjp,       **NUMBERS, mean=of_mean(nanvar_vjp))
+defvjp(np.nanstd,      forward=_moment(np.nanstd),              a=nanstd_vjp,       **NUMBERS, mean=of_mean(nanstd_vjp))
+defvjp(np.fmax.reduce, forward=reduce_method(np.fmax),          a=nan_extremum_vjp, **SELECTS)
+defvjp(np.fmin.reduce, forward=reduce_method(np.fmin),          a=nan_extremum_vjp, **SELECTS)
 # fmt: on
 
 implements(np.amax)(lambda a, *args, **kwargs: np.max(a, *args, **kwargs))
@@ -334,18 +368,18 @@ implements(np.amin)(lambda a, *args, **kwargs: np.min(a, *args, **kwargs))
 
 
 @implements(np.nansum)
-def _nansum(a: Any, axis: Axes = None, dtype: Any = None, **options: Any) -> Any:
-    return np.sum(np.where(np.isnan(a), 0, a), axis, dtype, **options)
+def _nansum(a: Any, *args: Any, **kwargs: Any) -> Any:
+    return np.sum(np.where(np.isnan(a), 0, a), *args, **kwargs)
 
 
 @implements(np.nanprod)
-def _nanprod(a: Any, axis: Axes = None, dtype: Any = None, **options: Any) -> Any:
-    return np.prod(np.where(np.isnan(a), 1, a), axis, dtype, **options)
+def _nanprod(a: Any, *args: Any, **kwargs: Any) -> Any:
+    return np.prod(np.where(np.isnan(a), 1, a), *args, **kwargs)
 
 
 @implements(np.ptp)
-def _ptp(a: Any, axis: Axes = None, keepdims: bool = False) -> Any:
-    return np.max(a, axis, keepdims=keepdims) - np.min(a, axis, keepdims=keepdims)
+def _ptp(a: Any, *args: Any, **kwargs: Any) -> Any:
+    return np.max(a, *args, **kwargs) - np.min(a, *args, **kwargs)
 
 
 def _as_method(function: Callable) -> Callable:

@@ -18,7 +18,7 @@ from ..broadcasting import Axes, keep_axes
 from ..dispatch import unwrap
 from ..primitive import defvjp, implements
 from .indexing import scatter
-from .reductions import MASKED, NO_VALUE, only_where
+from .reductions import MASKED, NO_VALUE, check, only_where, reduce_method
 
 Shape = tuple[int, ...]
 
@@ -73,32 +73,25 @@ def from_rows(rows: Any, axis: int | None, shape: Shape) -> Any:
     return rows.reshape(shape) if axis is None or rows.ndim < 2 else np.moveaxis(rows, -1, axis)
 
 
-def _cumsum(a: Any, axis: int | None = None, dtype: Any = None) -> Any:
-    return np.cumsum(a, axis, dtype)
+def _scan(function: Callable) -> Callable:
+    def scan(a: Any, axis: int | None = None, dtype: Any = None, out: None = None) -> Any:
+        check(a, dtype, out)
+        return function(a, axis, dtype)
 
-
-def _cumprod(a: Any, axis: int | None = None, dtype: Any = None) -> Any:
-    return np.cumprod(a, axis, dtype)
-
-
-def _reduceat(array: Any, indices: Any, axis: int = 0, dtype: Any = None) -> Any:
-    return np.add.reduceat(array, indices, axis, dtype)
+    return scan
 
 
 def _accumulate(ufunc: np.ufunc) -> Callable:
-    def accumulate(array: Any, axis: int = 0, dtype: Any = None) -> Any:
-        return ufunc.accumulate(array, axis, dtype)
+    def accumulate(a: Any, axis: int = 0, dtype: Any = None, out: None = None) -> Any:
+        check(a, dtype, out)
+        return ufunc.accumulate(a, axis, dtype)
 
     return accumulate
 
 
-def _reduce(ufunc: Any) -> Callable:
-    def reduce(
-        array: Any, axis: Axes = 0, dtype: Any = None, keepdims: Any = False, initial: Any = NO_VALUE, where: Any = True
-    ) -> Any:
-        return ufunc.reduce(array, axis, dtype, None, keepdims, initial, where)
-
-    return reduce
+def _reduceat(a: Any, indices: Any, axis: int = 0, dtype: Any = None, out: None = None) -> Any:
+    check(a, dtype, out)
+    return np.add.reduceat(a, indices, axis, dtype)
 
 
 def cumsum_vjp(g: Any, a_shape: Shape, axis: int | None) -> Any:
@@ -123,13 +116,13 @@ def same(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return (x == y) | (x != x) & (y != y)
 
 
-def running_extremum_vjp(g: Any, array: Any, axis: int, out: Any) -> Any:
+def running_extremum_vjp(g: Any, a: Any, axis: int, out: Any) -> Any:
     """Within a run of equal outputs, each cotangent goes in equal shares to the entries so far that equal it."""
-    entries, levels = in_rows(unwrap(array), axis), in_rows(unwrap(out), axis)
+    entries, levels = in_rows(unwrap(a), axis), in_rows(unwrap(out), axis)
     winners, goes_on = same(entries, levels), same(levels[..., 1:], levels[..., :-1])
     counts = backwards(_recurrence, goes_on, winners.astype(float))
     shares = recurrence(goes_on, in_rows(g, axis) / counts.astype(g.dtype))
-    return from_rows(np.where(winners, shares, 0), axis, array.shape)
+    return from_rows(np.where(winners, shares, 0), axis, a.shape)
 
 
 def fraction(x: Any, total: Any, power: Callable) -> Any:
@@ -138,66 +131,66 @@ def fraction(x: Any, total: Any, power: Callable) -> Any:
 
 
 def logaddexp_reduce_vjp(power: Callable) -> Callable:
-    def vjp(g: Any, array: Any, axis: Axes, keepdims: Any, where: Any, out: Any) -> Any:
-        level, g = keep_axes(out, array.shape, axis, keepdims), keep_axes(g, array.shape, axis, keepdims)
-        return only_where(g * fraction(array, level, power), where)
+    def vjp(g: Any, a: Any, axis: Axes, keepdims: Any, where: Any, out: Any) -> Any:
+        level, g = keep_axes(out, a.shape, axis, keepdims), keep_axes(g, a.shape, axis, keepdims)
+        return only_where(g * fraction(a, level, power), where)
 
     return vjp
 
 
-def hypot_reduce_vjp(g: Any, array: Any, axis: Axes, keepdims: Any, where: Any, out: Any) -> Any:
-    """``g * array / out``, and 0 where the length is 0."""
-    length, g = keep_axes(out, array.shape, axis, keepdims), keep_axes(g, array.shape, axis, keepdims)
-    return only_where(np.where(length == 0, 0, g * (array / length)), where)
+def hypot_reduce_vjp(g: Any, a: Any, axis: Axes, keepdims: Any, where: Any, out: Any) -> Any:
+    """``g * a / out``, and 0 where the length is 0."""
+    length, g = keep_axes(out, a.shape, axis, keepdims), keep_axes(g, a.shape, axis, keepdims)
+    return only_where(np.where(length == 0, 0, g * (a / length)), where)
 
 
 def logaddexp_accumulate_vjp(power: Callable) -> Callable:
     """``sum over j >= i`` of ``g[j] exp(a[i] - out[j])``, as a recurrence in which no factor exceeds 1."""
 
-    def vjp(g: Any, array: Any, axis: int, out: Any) -> Any:
-        entries, levels = in_rows(array, axis), in_rows(out, axis)
+    def vjp(g: Any, a: Any, axis: int, out: Any) -> Any:
+        entries, levels = in_rows(a, axis), in_rows(out, axis)
         sums = recurrence(fraction(levels[..., :-1], levels[..., 1:], power), in_rows(g, axis))
-        return from_rows(sums * fraction(entries, levels, power), axis, array.shape)
+        return from_rows(sums * fraction(entries, levels, power), axis, a.shape)
 
     return vjp
 
 
-def reduceat_vjp(g: Any, array_shape: Shape, indices: Any, axis: int) -> Any:
+def reduceat_vjp(g: Any, a_shape: Shape, indices: Any, axis: int) -> Any:
     """Each segment's cotangent to its entries; a segment that ends before it starts is its first entry alone."""
-    length = array_shape[axis]
+    length = a_shape[axis]
     starts = np.asarray(indices) % length
     stops = np.maximum(np.append(starts[1:], length), starts + 1)
     repeated = np.repeat(g, stops - starts, axis)
     places: Any = slice(int(starts[0]), None)
     if np.any(starts[1:] <= starts[:-1]):
         places = np.concatenate([np.arange(start, stop) for start, stop in zip(starts, stops)])
-    return scatter(repeated, (slice(None),) * (axis % len(array_shape)) + (places,), array_shape)
+    return scatter(repeated, (slice(None),) * (axis % len(a_shape)) + (places,), a_shape)
 
 
 # fmt: off
-defvjp(np.cumsum,                forward=_cumsum,     kind="linear", a=cumsum_vjp)
-defvjp(np.cumprod,               forward=_cumprod,                   a=cumprod_vjp)
-defvjp(np.add.reduceat,          forward=_reduceat,   kind="linear", array=reduceat_vjp, constants=("indices",))
-defvjp(np.maximum.accumulate,    forward=_accumulate(np.maximum), kind="select", array=running_extremum_vjp)
-defvjp(np.minimum.accumulate,    forward=_accumulate(np.minimum), kind="select", array=running_extremum_vjp)
-defvjp(np.fmax.accumulate,       forward=_accumulate(np.fmax),    kind="select", array=running_extremum_vjp)
-defvjp(np.fmin.accumulate,       forward=_accumulate(np.fmin),    kind="select", array=running_extremum_vjp)
-defvjp(np.logaddexp.reduce,      forward=_reduce(np.logaddexp),  array=logaddexp_reduce_vjp(np.exp),  **MASKED)
-defvjp(np.logaddexp2.reduce,     forward=_reduce(np.logaddexp2), array=logaddexp_reduce_vjp(np.exp2), **MASKED)
-defvjp(np.hypot.reduce,          forward=_reduce(np.hypot),      array=hypot_reduce_vjp,              **MASKED)
-defvjp(np.logaddexp.accumulate,  forward=_accumulate(np.logaddexp),  array=logaddexp_accumulate_vjp(np.exp))
-defvjp(np.logaddexp2.accumulate, forward=_accumulate(np.logaddexp2), array=logaddexp_accumulate_vjp(np.exp2))
+defvjp(np.cumsum,                forward=_scan(np.cumsum),     kind="linear", a=cumsum_vjp)
+defvjp(np.cumprod,               forward=_scan(np.cumprod),                   a=cumprod_vjp)
+defvjp(np.add.reduceat,          forward=_reduceat,   kind="select", a=reduceat_vjp, constants=("indices",))
+defvjp(np.maximum.accumulate,    forward=_accumulate(np.maximum), kind="select", a=running_extremum_vjp)
+defvjp(np.minimum.accumulate,    forward=_accumulate(np.minimum), kind="select", a=running_extremum_vjp)
+defvjp(np.fmax.accumulate,       forward=_accumulate(np.fmax),    kind="select", a=running_extremum_vjp)
+defvjp(np.fmin.accumulate,       forward=_accumulate(np.fmin),    kind="select", a=running_extremum_vjp)
+defvjp(np.logaddexp.reduce,      forward=reduce_method(np.logaddexp),  a=logaddexp_reduce_vjp(np.exp),  **MASKED)
+defvjp(np.logaddexp2.reduce,     forward=reduce_method(np.logaddexp2), a=logaddexp_reduce_vjp(np.exp2), **MASKED)
+defvjp(np.hypot.reduce,          forward=reduce_method(np.hypot),      a=hypot_reduce_vjp,              **MASKED)
+defvjp(np.logaddexp.accumulate,  forward=_accumulate(np.logaddexp),  a=logaddexp_accumulate_vjp(np.exp))
+defvjp(np.logaddexp2.accumulate, forward=_accumulate(np.logaddexp2), a=logaddexp_accumulate_vjp(np.exp2))
 # fmt: on
 
 
 @implements(np.nancumsum)
-def _nancumsum(a: Any, axis: int | None = None, dtype: Any = None) -> Any:
-    return np.cumsum(np.where(np.isnan(a), 0, a), axis, dtype)
+def _nancumsum(a: Any, *args: Any, **kwargs: Any) -> Any:
+    return np.cumsum(np.where(np.isnan(a), 0, a), *args, **kwargs)
 
 
 @implements(np.nancumprod)
-def _nancumprod(a: Any, axis: int | None = None, dtype: Any = None) -> Any:
-    return np.cumprod(np.where(np.isnan(a), 1, a), axis, dtype)
+def _nancumprod(a: Any, *args: Any, **kwargs: Any) -> Any:
+    return np.cumprod(np.where(np.isnan(a), 1, a), *args, **kwargs)
 
 
 def _scan_method(function: Callable) -> Callable:

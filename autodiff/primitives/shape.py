@@ -142,7 +142,6 @@ def as_array(value: Any) -> Any:
     return value if isinstance(value, Tensor) else np.asarray(value)
 
 
-implements(np.permute_dims)(np.transpose)
 implements(np.matrix_transpose, np.linalg.matrix_transpose)(lambda x: np.swapaxes(x, -1, -2))
 implements(np.ravel)(lambda a, order="C": np.reshape(a, -1, order=order))
 implements(np.fliplr)(lambda m: np.flip(m, 1))

@@ -5,6 +5,7 @@ Equal entries keep their order, as in a stable sort; ``unique`` keeps the first 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -69,6 +70,19 @@ def _unique(
 @implements(np.unique_values)
 def _unique_values(x: Any) -> Any:
     return np.unique(x, equal_nan=False)
+
+
+def _with_values(function: Callable) -> None:
+    """The values of ``unique`` next to what a function of the array API finds with them."""
+
+    @implements(function)
+    def found(x: Any) -> Any:
+        return function(unwrap(x))._replace(values=np.unique(x, equal_nan=False))
+
+
+_with_values(np.unique_all)
+_with_values(np.unique_counts)
+_with_values(np.unique_inverse)
 
 
 @implements(np.union1d)

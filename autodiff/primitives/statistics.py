@@ -6,6 +6,7 @@ they are. Of the weights of ``average`` there are gradients; weights of a quanti
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,32 +15,41 @@ from ..broadcasting import Axes, keep_axes, normalize_axes
 from ..dispatch import unwrap
 from ..primitive import defvjp, implements
 from .linalg import as_operand
-from .reductions import numbers, share_among
+from .reductions import check, numbers, share_among
 
 Shape = tuple[int, ...]
 
-
-def _median(a: Any, axis: Axes = None, overwrite_input: bool = False, keepdims: bool = False) -> Any:
-    return np.median(a, axis, keepdims=keepdims)
-
-
-def _nanmedian(a: Any, axis: Axes = None, overwrite_input: bool = False, keepdims: bool = False) -> Any:
-    return np.nanmedian(a, axis, keepdims=keepdims)
+DISCRETE = frozenset(("inverted_cdf", "closest_observation", "lower", "higher", "nearest"))
+"""The methods by which a quantile is one of the entries; weights go with the first of them alone."""
 
 
-def _quantile(function: Any) -> Any:
-    """``function``, one of NumPy's four, with all its parameters but ``out=``; it does not overwrite its input."""
+def _median(function: Callable) -> Callable:
+    """``function``, which does not overwrite its input whatever it is told."""
+
+    def median(
+        a: Any, axis: Axes = None, out: None = None, overwrite_input: bool = False, keepdims: bool = False
+    ) -> Any:
+        check(a, None, out)
+        return function(a, axis, keepdims=keepdims)
+
+    return median
+
+
+def _quantile(function: Callable) -> Callable:
+    """``function``, which does not overwrite its input whatever it is told."""
 
     def quantile(
         a: Any,
         q: Any,
         axis: Axes = None,
+        out: None = None,
         overwrite_input: bool = False,
         method: str = "linear",
         keepdims: bool = False,
         *,
         weights: Any = None,
     ) -> Any:
+        check(a, None, out)
         return function(a, q, axis, method=method, keepdims=keepdims, weights=weights)
 
     return quantile
@@ -67,9 +77,9 @@ def neighbours(a: np.ndarray, q: Any, axis: Axes, method: str, where: Any) -> tu
     return lower, upper, (position - below).reshape(shape)
 
 
-def share_quantile(g: Any, a: Any, q: Any, axis: Axes, method: str, weights: Any, out: Any, where: Any = True) -> Any:
+def share_quantile(g: Any, a: Any, q: Any, axis: Axes, method: str, out: Any, where: Any) -> Any:
     """The cotangent of one quantile, in two parts, each to the entries equal to one of its neighbours."""
-    if weights is not None:  # then a quantile is one of the entries
+    if method in DISCRETE:
         return share_among(g, a, out, axis, where)
     lower, upper, weight = neighbours(unwrap(a), q, axis, method, where)
     missing = np.isnan(unwrap(out))
@@ -80,44 +90,42 @@ def share_quantile(g: Any, a: Any, q: Any, axis: Axes, method: str, weights: Any
 
 
 def share_quantiles(
-    g: Any, a: Any, q: Any, axis: Axes, method: str, keepdims: bool, weights: Any, out: Any, where: Any = True
+    g: Any, a: Any, q: Any, axis: Axes, method: str, keepdims: bool, out: Any, where: Any = True
 ) -> Any:
     """The sum over the quantiles that were asked for."""
-    if type(q) in (int, float):
-        q = np.asarray(q, a.dtype)  # as NumPy takes it
     levels = np.asarray(q)
     shape = np.shape(g)[levels.ndim :]
     count = levels.size
     g, out = g.reshape(count, *shape), unwrap(out).reshape(count, *shape)
     total: Any = np.zeros(a.shape, g.dtype)
-    for i, level in enumerate(levels.reshape(-1)):
+    for i, level in enumerate(levels.reshape(-1) if a.size else ()):
         g_i, out_i = keep_axes(g[i], a.shape, axis, keepdims), keep_axes(out[i], a.shape, axis, keepdims)
-        total = total + share_quantile(g_i, a, level, axis, method, weights, out_i, where)
+        total = total + share_quantile(g_i, a, level, axis, method, out_i, where)
     return total
 
 
-def quantile_vjp(g: Any, a: Any, q: Any, axis: Axes, method: str, keepdims: bool, weights: Any, out: Any) -> Any:
-    return share_quantiles(g, a, q, axis, method, keepdims, weights, out)
+def quantile_vjp(g: Any, a: Any, q: Any, axis: Axes, method: str, keepdims: bool, out: Any) -> Any:
+    return share_quantiles(g, a, q, axis, method, keepdims, out)
 
 
-def nanquantile_vjp(g: Any, a: Any, q: Any, axis: Axes, method: str, keepdims: bool, weights: Any, out: Any) -> Any:
-    return share_quantiles(g, a, q, axis, method, keepdims, weights, out, numbers(a))
+def nanquantile_vjp(g: Any, a: Any, q: Any, axis: Axes, method: str, keepdims: bool, out: Any) -> Any:
+    return share_quantiles(g, a, q, axis, method, keepdims, out, numbers(a))
 
 
-def percentile_vjp(g: Any, a: Any, q: Any, axis: Axes, method: str, keepdims: bool, weights: Any, out: Any) -> Any:
-    return share_quantiles(g, a, np.true_divide(q, 100), axis, method, keepdims, weights, out)
+def percentile_vjp(g: Any, a: Any, q: Any, axis: Axes, method: str, keepdims: bool, out: Any) -> Any:
+    return share_quantiles(g, a, np.true_divide(q, 100), axis, method, keepdims, out)
 
 
-def nanpercentile_vjp(g: Any, a: Any, q: Any, axis: Axes, method: str, keepdims: bool, weights: Any, out: Any) -> Any:
-    return share_quantiles(g, a, np.true_divide(q, 100), axis, method, keepdims, weights, out, numbers(a))
+def nanpercentile_vjp(g: Any, a: Any, q: Any, axis: Axes, method: str, keepdims: bool, out: Any) -> Any:
+    return share_quantiles(g, a, np.true_divide(q, 100), axis, method, keepdims, out, numbers(a))
 
 
 def median_vjp(g: Any, a: Any, axis: Axes, keepdims: bool, out: Any) -> Any:
-    return share_quantiles(g, a, 0.5, axis, "linear", keepdims, None, out)
+    return share_quantiles(g, a, 0.5, axis, "linear", keepdims, out)
 
 
 def nanmedian_vjp(g: Any, a: Any, axis: Axes, keepdims: bool, out: Any) -> Any:
-    return share_quantiles(g, a, 0.5, axis, "linear", keepdims, None, out, numbers(a))
+    return share_quantiles(g, a, 0.5, axis, "linear", keepdims, out, numbers(a))
 
 
 def variables(x: Any, transposed: bool) -> Any:
@@ -183,8 +191,8 @@ def _bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
 # fmt: off
 SELECTS: dict[str, Any] = dict(kind="select", constants=("weights",))
 
-defvjp(np.median,        forward=_median,    kind="select",           a=median_vjp)
-defvjp(np.nanmedian,     forward=_nanmedian, kind="select",           a=nanmedian_vjp)
+defvjp(np.median,        forward=_median(np.median),    kind="select",      a=median_vjp)
+defvjp(np.nanmedian,     forward=_median(np.nanmedian), kind="select",      a=nanmedian_vjp)
 defvjp(np.quantile,      forward=_quantile(np.quantile),              a=quantile_vjp,      **SELECTS)
 defvjp(np.nanquantile,   forward=_quantile(np.nanquantile),           a=nanquantile_vjp,   **SELECTS)
 defvjp(np.percentile,    forward=_quantile(np.percentile),            a=percentile_vjp,    **SELECTS)

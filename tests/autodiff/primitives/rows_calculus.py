@@ -92,13 +92,14 @@ def unwraps(draw):
 
 
 @st.composite
-def grids(draw, function):
-    start, stop = draw(arrays(shapes(max_dims=2))), draw(arrays(()))
+def grids(draw, function, values=None):
+    start, stop = draw(arrays(shapes(max_dims=2), values)), draw(arrays((), values))
     num, endpoint = draw(st.integers(0, 5)), draw(st.booleans())
     axis = draw(st.integers(-start.ndim - 1, start.ndim))
     if draw(st.booleans()):
         return (lambda start, stop: function(start, stop, num, endpoint, axis=axis)), [start, stop]
-    return (lambda start: function(start, 1.5, num, endpoint)), [start]
+    last = float(stop)
+    return (lambda start: function(start, last, num, endpoint)), [start]
 
 
 @st.composite
@@ -123,6 +124,7 @@ ROWS = {
     np.unwrap: unwraps(),
     np.linspace: grids(np.linspace),
     np.logspace: grids(np.logspace),
+    np.geomspace: st.one_of(grids(np.geomspace, lattice(0.5, 4.0)), grids(np.geomspace, lattice(-4.0, -0.5))),
     np.cross: cross_products(np.cross, ends=True),
     np.linalg.cross: cross_products(np.linalg.cross),
 }

@@ -136,6 +136,7 @@ def of_complex(function: Callable) -> Callable:
     """The function of a complex number as one of its parts."""
     return lambda x, y: parts(function(x + 1j * y))
 
+
 # fmt: off
 ROWS = {
     np.add:         calls(np.add, any_real, any_real),

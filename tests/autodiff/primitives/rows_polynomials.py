@@ -13,6 +13,17 @@ def pairs(function, coefficients=COEFFICIENTS):
     return st.tuples(coefficients, coefficients).map(lambda ps: (function, list(ps)))
 
 
+def quotients():
+    return pairs(lambda u, v: np.polydiv(u, v)[0], LEADING)
+
+
+@st.composite
+def remainders(draw):
+    """The last coefficient, for those before it are left out where they are 0; not of a remainder that is always 0."""
+    divisor = arrays((draw(st.integers(2, 3)),), lattice(0.5, 2.0))
+    return (lambda u, v: np.polydiv(u, v)[1][-1]), [draw(arrays((4,), lattice(0.5, 2.0))), draw(divisor)]
+
+
 @st.composite
 def integrals(draw):
     constants = draw(st.sampled_from([None, 1.5, [1.0, 2.0]]))
@@ -36,9 +47,7 @@ ROWS = {
     np.polyadd: pairs(np.polyadd),
     np.polysub: pairs(np.polysub),
     np.polymul: pairs(np.polymul, LEADING),
-    np.polydiv: st.one_of(
-        pairs(lambda u, v: np.polydiv(u, v)[0], LEADING), pairs(lambda u, v: np.polydiv(u, v)[1].sum(), LEADING)
-    ),
+    np.polydiv: st.one_of(quotients(), remainders()),
     np.polyder: derivatives(),
     np.polyint: integrals(),
     np.roots: simple_roots(),

@@ -23,9 +23,14 @@ def partitions(draw):
     return (lambda x: np.partition(x, kth, axis)), [x]
 
 
+def spread(shape):
+    """Entries so far apart that no step of a difference makes two equal."""
+    return distinct_arrays(shape).map(lambda x: 64 * x)
+
+
 @st.composite
 def uniques(draw):
-    x = draw(distinct_arrays(shapes(min_dims=1, min_side=1)))
+    x = draw(spread(shapes(min_dims=1, min_side=1)))
     axis = draw(st.none() | st.integers(-x.ndim, x.ndim - 1))
     keywords = draw(st.sampled_from([{}, dict(return_index=True), dict(return_inverse=True, return_counts=True)]))
 
@@ -36,7 +41,7 @@ def uniques(draw):
     return values, [x]
 
 
-DISTINCT = distinct_arrays(shapes())
+DISTINCT = spread(shapes())
 
 ROWS = {
     np.sort: sorts(),
@@ -44,5 +49,8 @@ ROWS = {
     np.partition: partitions(),
     np.unique: uniques(),
     np.unique_values: DISTINCT.map(lambda x: (lambda x: np.sort(np.unique_values(x)), [x])),
-    np.union1d: DISTINCT.map(lambda x: (lambda x: np.union1d(x, [9.5, 7.5]), [x])),
+    np.unique_all: DISTINCT.map(lambda x: (lambda x: np.unique_all(x).values, [x])),
+    np.unique_counts: DISTINCT.map(lambda x: (lambda x: np.unique_counts(x).values, [x])),
+    np.unique_inverse: DISTINCT.map(lambda x: (lambda x: np.unique_inverse(x).values, [x])),
+    np.union1d: DISTINCT.map(lambda x: (lambda x: np.union1d(x, [999.5, 777.5]), [x])),
 }

@@ -28,6 +28,12 @@ def test_the_end_values_take_the_cotangents_from_outside_unless_others_are_given
     assert (left, right) == (1, 1)
 
 
+def test_what_lies_outside_the_nodes_has_gradient_zero_whatever_the_derivative_there():
+    for ends in ({}, dict(left=7.0, right=8.0)):
+        g = gradient(lambda x: np.interp(np.sqrt(x), [1.0, 3.0], [0.0, 4.0], **ends), [0.0, 4.0])  # noqa: B023
+        np.testing.assert_array_equal(g, [0, 0.5])
+
+
 def test_nodes_have_a_gradient_and_those_out_of_reach_none():
     check_grads(lambda xp: np.interp([0.25, 0.5, 2.0], xp, FP), np.array(XP), order=2)
     np.testing.assert_array_equal(gradient(lambda xp: np.interp([-1.0, 5.0], xp, FP), XP), [0, 0, 0])

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from itertools import product
 
-
 import numpy as np
 import pytest
 import scipy.signal
@@ -115,5 +114,3 @@ def test_the_gradient_of_a_long_signal_costs_what_its_convolution_costs():
     a, b = gradients(lambda x, k: np.convolve(x, k, "valid"), x, kernel)
     np.testing.assert_array_equal(a[:4], [1, 2, 3, 3])
     np.testing.assert_array_equal(b, [99_998] * 3)
-
-

@@ -67,6 +67,66 @@ def test_clip_passes_gradient_to_the_bound_that_took_an_entrys_place():
     np.testing.assert_array_equal(upper, [0, 0, 0, 0, 1, 1])
 
 
+def test_a_bound_that_broadcasts_against_a_number_is_clipped_into_shape():
+    x, lower = gradients(lambda x, lower: np.clip(x, lower, None), 0.5, [0.0, 0.5, 1.0])
+    assert x == 2  # a bound that is met lets x through
+    np.testing.assert_array_equal(lower, [0, 0, 1])
+
+
+def test_select_gives_an_entry_to_the_first_condition_that_holds():
+    x = np.array([-1.0, 0.5, 2.0, 3.0])
+    conditions = [x > 2, x > 0]
+    a, b, default = gradients(lambda a, b, d: np.select(conditions, [a, b], d), x, [10.0], 7.0)
+    assert (a.tolist(), b.tolist(), default) == ([0, 0, 0, 1], [2], 1)
+    with pytest.raises(ValueError, match="list of cases must be same length"):
+        np.select(conditions, [Tensor(x, requires_grad=True)])
+    with pytest.raises(TypeError, match="should be boolean"):
+        np.select([x], [Tensor(x, requires_grad=True)])
+
+
+def test_choose_gives_an_entry_to_the_choice_that_its_index_names():
+    x, y = gradients(lambda x, y: np.choose([0, 1, 1], [x, y]), [1.0, 2.0, 3.0], [4.0])
+    assert (x.tolist(), y.tolist()) == ([1, 0, 0], [2])
+    np.testing.assert_array_equal(np.choose(Tensor([1, 0]), [[1, 2], [3, 4]]).data, [3, 2])
+    rows = gradient(lambda x: np.choose([-1, 0, 5], x, mode="clip"), np.ones((2, 3)))
+    assert rows.tolist() == [[1, 1, 0], [0, 0, 1]]
+    with pytest.raises(ValueError, match="invalid entry in choice array"):
+        np.choose([2], [Tensor([1.0], requires_grad=True)])
+
+
+def test_piecewise_calls_each_function_on_its_own_entries_only():
+    seen = []
+
+    def logarithm(v: Any) -> Any:
+        seen.append(v.data)
+        return np.log(v)
+
+    x = np.array([-1.0, 0.0, 2.0, 4.0])
+    g = gradient(lambda x: np.piecewise(x, [x > 0, x < 0], [logarithm, lambda v: v**2, 5.0]), x)
+    np.testing.assert_array_equal(g, [-2, 0, 0.5, 0.25])
+    np.testing.assert_array_equal(seen, [[2, 4]])
+    assert gradient(lambda x: np.piecewise(x, x > 1, [np.square]), 3.0) == 6
+    np.testing.assert_array_equal(np.piecewise([1.0, 3.0], [Tensor([True, False])], [np.negative]).data, [-1, 0])
+    with pytest.raises(ValueError, match="2 conditions take as many functions or one more, not 1"):
+        np.piecewise(Tensor(x, requires_grad=True), [x > 0, x < 0], [np.square])
+
+
+def test_the_value_of_the_step_at_zero_gets_the_gradient_of_what_lies_there():
+    assert gradient(lambda h: np.heaviside([-1.0, 0.0, 2.0, 0.0, NAN], h), 0.5) == 2
+
+
+def test_the_fraction_of_a_number_changes_as_the_number():
+    np.testing.assert_array_equal(gradient(lambda x: np.modf(x)[0], [-2.5, 0.0, 3.25, INF]), [1, 1, 1, 1])
+    x = np.array([INF, -INF, -0.5, 3.25])
+    np.testing.assert_array_equal(np.modf(Tensor(x, requires_grad=True))[0].data, np.modf(x)[0])
+
+
+def test_hypot_keeps_its_direction_where_its_length_overflows():
+    np.testing.assert_allclose(gradients(np.hypot, 1.5e308, 1.5e308), 0.5**0.5, rtol=1e-15)
+    np.testing.assert_array_equal(gradient(lambda y: np.hypot(INF, y), 1.0), 0)
+    assert np.isnan(gradient(lambda x: np.hypot(x, INF), INF))  # which direction that is, nobody knows
+
+
 def test_clip_takes_its_bounds_under_one_pair_of_names_only():
     with pytest.raises(ValueError, match="not both"):
         np.clip(Tensor([1.0]), 0, max=1)
@@ -250,7 +310,8 @@ def assert_right_wherever_it_can_be(f: Callable, order: int, truth: Callable, dt
         claimed = ~np.isnan(f(x)) & ~np.isnan(exact)
         finite = np.isfinite(exact.astype(dtype))
         error = np.abs(found - exact)
-        allowed = ULPS * (np.finfo(dtype).eps * np.maximum(np.abs(exact), at_least) + np.finfo(dtype).smallest_subnormal)
+        size = np.maximum(np.abs(exact), at_least)
+        allowed = ULPS * (np.finfo(dtype).eps * size + np.finfo(dtype).smallest_subnormal)
         wrong = claimed & np.where(finite, ~(error <= allowed), np.isfinite(found))
     shown = [f"at {x[i]!r}: {found[i]!r}, in truth {exact[i]!r}" for i in np.flatnonzero(wrong)]
     assert claimed.sum() > 15

@@ -180,6 +180,12 @@ def test_sums_of_float16_are_gradients_of_float16_without_loss():
     assert row.grad.item() == 4096
 
 
+def test_counts_beyond_the_range_of_float16_divide_as_they_should():
+    for function in (np.mean, np.max):
+        g = gradient(lambda x: function(x) * np.float16(1000), np.ones(2**17, np.float16))  # noqa: B023
+        np.testing.assert_array_equal(g, np.full(2**17, 1000 / 2**17, np.float16), strict=True)
+
+
 @pytest.mark.parametrize("function", [np.sum, np.mean, np.prod, np.var, np.std])
 def test_complex_reductions_agree_with_differences(function):
     z = np.array([[1 + 2j, 0.5 - 1j], [2j, -1.0 + 0j]])

@@ -115,6 +115,10 @@ def test_segments_may_overlap_be_empty_and_leave_entries_out():
     np.testing.assert_array_equal(gradient(lambda x: np.add.reduceat(x, [2, 2]), x), [0, 0, 2, 1, 1])
 
 
+def test_what_no_segment_holds_has_gradient_zero_whatever_the_derivative_there():
+    np.testing.assert_array_equal(gradient(lambda x: np.add.reduceat(np.sqrt(x), [1]), [0.0, 4.0]), [0, 0.25])
+
+
 def test_scans_of_nothing_have_empty_gradients():
     for function in (np.cumsum, np.cumprod, np.maximum.accumulate, np.add.accumulate, np.subtract.accumulate):
         assert gradient(function, np.zeros((0,))).shape == (0,)

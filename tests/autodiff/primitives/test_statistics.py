@@ -48,6 +48,12 @@ def test_a_row_of_nothing_but_nan_has_gradient_zero():
     )
 
 
+@pytest.mark.filterwarnings("ignore:.*:RuntimeWarning")
+def test_quantiles_of_nothing_have_empty_gradients():
+    assert gradient(np.median, np.zeros(0)).shape == (0,)
+    assert gradient(lambda x: np.quantile(x, [0.1, 0.5], axis=1), np.zeros((0, 3))).shape == (0, 3)
+
+
 def test_a_quantile_in_float32_has_numpys_weights():
     x = np.arange(7, dtype=np.float32)
     (g,) = gradients(lambda x: np.quantile(x, 0.3), x)
