@@ -264,22 +264,22 @@ class Pullback:
 
     def _compile(self) -> Callable:
         rules = self.primitive.rules
-        namespace: dict[str, Any] = {"fit": self.fit}
-        lines = ["def run(g, saved, parents):"]
+        namespace: dict[str, Any] = {"_fit": self.fit}
+        lines = ["def run(_g, _saved, _parents):"]  # names that no argument has
         if self.primitive.multiple:
-            lines.append("    g = g.filled()")
+            lines.append("    _g = _g.filled()")
         if self.needs:
-            lines.append(f"    {', '.join(self.needs)}, = saved")
-        lines.append(f"    {', '.join(f'{a}_node' for a in self.arguments)}, = parents")
+            lines.append(f"    {', '.join(self.needs)}, = _saved")
+        lines.append(f"    {', '.join(f'{a}_node' for a in self.arguments)}, = _parents")
         for a in self.arguments:
             namespace[f"{a}_rule"] = rules[a].function
             lines += [
-                f"    {a}_g = {a}_rule({', '.join(('g', *rules[a].needs))})",
+                f"    {a}_g = {a}_rule({', '.join(('_g', *rules[a].needs))})",
                 "    try:",
                 f"        if {a}_g.shape != {a}_node.shape or {a}_g.dtype is not {a}_node.dtype:",
-                f"            {a}_g = fit({a}_g, {a}_node, {a!r})",
+                f"            {a}_g = _fit({a}_g, {a}_node, {a!r})",
                 "    except AttributeError:",
-                f"        {a}_g = fit({a}_g, {a}_node, {a!r})",
+                f"        {a}_g = _fit({a}_g, {a}_node, {a!r})",
             ]
         lines.append(f"    return {', '.join(f'({a}_node, {a}_g)' for a in self.arguments)},")
         exec(compile("\n".join(lines), f"<pull-back of {self.name}>", "exec"), namespace)

@@ -160,18 +160,18 @@ def _interpolate(x: Any, xp: Any, fp: Any) -> Any:
 
 
 def place(x: Any, xp: Any) -> tuple[Any, Any]:
-    """Where each x lies within its segment, from 0 to 1, and one over the segment's length, 0 outside the nodes."""
+    """Where each x lies within its segment, from 0 to 1, and the segment's length; infinite outside the nodes."""
     lower, upper = segments(x, xp)
     start, length = np.take(xp, lower), np.take(xp, upper) - np.take(xp, lower)
     at = unwrap(x)
     outside = (at < unwrap(xp)[0]) | (at > unwrap(xp)[-1]) | (length == 0)
-    inverse = np.where(outside, 0, 1 / np.where(outside, 1, length))
-    return np.where(outside, at >= unwrap(xp)[-1], (x - start) * inverse), inverse
+    length = np.where(outside, np.inf, length)
+    return np.where(outside, at >= unwrap(xp)[-1], (x - start) / length), length
 
 
 def slopes_at(x: Any, xp: Any, fp: Any) -> Any:
     lower, upper = segments(x, xp)
-    return (np.take(fp, upper) - np.take(fp, lower)) * place(x, xp)[1]
+    return (np.take(fp, upper) - np.take(fp, lower)) / place(x, xp)[1]
 
 
 def interp_fp_vjp(g: Any, x: Any, xp: Any, fp_shape: tuple[int, ...]) -> Any:

@@ -137,10 +137,10 @@ def _cofactors(a: Any) -> Any:
     return factor * (np.conj(u) * products_of_others(values)[..., None, :]) @ np.conj(vh)
 
 
-def _second_cofactors(g: Any, a: Any) -> Any:
-    """``sum_ij g_ij d cof(A)_ij / dA``: the second derivative of the determinant along g, at singular matrices too.
+def _second_cofactors(first: Any, a: Any) -> Any:
+    """``sum_ij F_ij d cof(A)_ij / dA``: the second derivative of the determinant along F, at singular matrices too.
 
-    For diagonal S it has the entries ``sum_j p_ij g_jj`` on the diagonal and ``-p_ij g_ji`` beside it, where ``p_ij`` is
+    For diagonal S it has, with F in its coordinates, the entries ``sum_j p_ij F_jj`` on the diagonal and ``-p_ij F_ji`` beside it, where ``p_ij`` is
     the product of all singular values but those of i and j.
     """
     u, values, vh, factor = rotations(a)
@@ -151,7 +151,7 @@ def _second_cofactors(g: Any, a: Any) -> Any:
         rest[..., i] = 1
         others[..., i, :] = products_of_others(rest)
         others[..., i, i] = 0
-    turned = u.mT @ g @ vh.mT
+    turned = u.mT @ first @ vh.mT
     diagonal = (others * diagonal_of(turned)[..., None, :]).sum(-1)
     inner = diagonal[..., None] * np.eye(n) - others * turned.mT
     return factor * (np.conj(u) @ inner @ np.conj(vh))
@@ -161,7 +161,12 @@ _cofactors.__name__, _second_cofactors.__name__ = "cofactors", "second_cofactors
 
 
 def third_cofactors_vjp(g: Any, first: Any, a: Any) -> Any:
-    """The rule of ``second_cofactors`` by a, from ``det(A) (tr(A^-1 G) A^-T - A^-T G' A^-T)``: for regular A."""
+    """The rule of ``second_cofactors`` by a, from ``det(A) (tr(A^-1 G) A^-T - A^-T G' A^-T)``: for regular A.
+
+    Determinants of up to two rows have no third derivative.
+    """
+    if a.shape[-1] < 3:
+        return g * first * 0
     inverse = np.linalg.inv(a)
     det = np.linalg.det(a)[..., None, None]
 
@@ -176,8 +181,9 @@ def third_cofactors_vjp(g: Any, first: Any, a: Any) -> Any:
 
 
 cofactors: Any = defvjp(_cofactors, a=lambda g, a: second_cofactors(g, a))
-second_cofactors: Any = defvjp(_second_cofactors, g=lambda g, a: second_cofactors(g, a),
-                               a=lambda g_, g, a: third_cofactors_vjp(g_, g, a))  # fmt: skip
+second_cofactors: Any = defvjp(
+    _second_cofactors, first=lambda g, a: second_cofactors(g, a), a=lambda g, first, a: third_cofactors_vjp(g, first, a)
+)
 
 
 def slogdet_vjp(g: tuple, a: Any, out: tuple) -> Any:

@@ -249,9 +249,8 @@ lent["assign"], lent["add_at"] = _assign, _add_at
 def along_axis(shape: Shape, indices: Any, axis: int) -> tuple:
     """The index of ``take_along_axis`` and ``put_along_axis``; NumPy checks the shapes."""
     np.take_along_axis(np.broadcast_to(False, shape), indices, axis)
-    places = np.ogrid[tuple(slice(n) for n in indices.shape)]
-    chosen = [np.zeros_like(p) if shape[i] == 1 else p for i, p in enumerate(places)]
-    return tuple(indices if i == axis % len(shape) else p for i, p in enumerate(chosen))
+    places = np.ogrid[tuple(slice(n) for n in shape)]  # which broadcast with the indices
+    return tuple(indices if i == axis % len(shape) else p for i, p in enumerate(places))
 
 
 @implements(np.take_along_axis)

@@ -27,6 +27,11 @@ def along(function: Callable, a: Any, e: Any) -> Any:
     return function(np.concatenate(rows, axis=-2))[..., :n, n:]
 
 
+def in_double(x: Any) -> Any:
+    """``x`` in double precision: what SciPy's logarithm makes of less, it calls inaccurate."""
+    return x * np.float64(1)
+
+
 def square(a: Any, name: str) -> None:
     if a.ndim != 2 or a.shape[0] != a.shape[1]:
         raise ValueError(f"{name}: expected a square matrix, not shape {a.shape}")
@@ -57,7 +62,7 @@ def solve_sylvester_vjp(g: Any, a: Any, b: Any, out: Any) -> dict:
 
 
 expm: Any = defvjp(scipy.linalg.expm, forward=_expm, A=lambda g, A: along(expm, A.mT, g))
-logm: Any = defvjp(scipy.linalg.logm, forward=_logm, A=lambda g, A: along(logm, A.mT, g))
+logm: Any = defvjp(scipy.linalg.logm, forward=_logm, A=lambda g, A: along(logm, in_double(A.mT), g))
 sqrtm: Any = defvjp(scipy.linalg.sqrtm, forward=_sqrtm, A=lambda g, out: solve_sylvester(out.mT, out.mT, g))
 solve_sylvester: Any = defvjp(
     scipy.linalg.solve_sylvester, forward=_solve_sylvester, joint=solve_sylvester_vjp, joint_arguments=("a", "b", "q")

@@ -104,11 +104,10 @@ def _pad(array: Any, pad_width: Any, mode: Any = "constant", **keywords: Any) ->
     if callable(mode) or mode == "empty":
         reason = "it would write into the tensor" if callable(mode) else "it leaves the values of the padding undefined"
         raise TypeError(f"pad: mode={mode!r} cannot be differentiated, for {reason}; name another mode")
+    if mode == "constant" and keywords.keys() <= {"constant_values"}:
+        tracked = any(True for _ in tensors_in(keywords))
+        return (pad_with_tensors if tracked else pad_with_constants)(x, pad_width, keywords.get("constant_values", 0))
     np.pad(np.broadcast_to(0.0, x.shape), pad_width, mode, **unwrap(keywords))  # NumPy checks the parameters
-    if mode == "constant" and any(True for _ in tensors_in(keywords)):
-        return pad_with_tensors(x, pad_width, **keywords)
-    if mode == "constant":
-        return pad_with_constants(x, pad_width, keywords.get("constant_values", 0))
     kind = keywords.get("reflect_type", "even")
     if mode in ("edge", "wrap") or mode in ("reflect", "symmetric") and kind != "odd":
         positions = np.arange(x.size).reshape(x.shape)

@@ -24,8 +24,11 @@ def _partition(a: Any, kth: Any, axis: int | None = -1, kind: str = "introselect
 
 def put_back(g: Any, a: Any, axis: int | None, order: np.ndarray) -> Any:
     """The cotangent of ``a`` given that of its entries in an order along an axis."""
-    backwards = np.argsort(order, axis=-1 if axis is None else axis)
-    return np.take_along_axis(g, backwards, axis=-1 if axis is None else axis).reshape(a.shape)
+    along = 0 if axis is None else axis
+    positions = np.arange(order.shape[along]).reshape([-1 if i == along % order.ndim else 1 for i in range(order.ndim)])
+    inverse = np.empty_like(order)
+    np.put_along_axis(inverse, order, positions, along)
+    return np.take_along_axis(g, inverse, along).reshape(a.shape)
 
 
 def sort_vjp(g: Any, a: Any, axis: int | None) -> Any:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.special
 
-from autodiff import Tensor, defvjp, gradients
+from autodiff import Tensor, defvjp, grad, gradients
 from autodiff.primitive import REGISTRY
 from autodiff.testing import check_grads
 
@@ -278,3 +278,12 @@ def test_a_support_of_a_hundred_thousand_steps_needs_no_recursion():
         y = y.reshape(2)
     y[1].backward()
     np.testing.assert_array_equal(x.grad.data, [0.0, 0.5])
+
+
+def test_an_argument_may_be_called_g_or_saved_or_parents():
+    for name in ("g", "saved", "parents", "fit"):
+        scope = {}
+        exec(f"def scaled({name}, y): return {name} * y", scope)
+        function = defvjp(scope["scaled"], **{name: eval(f"lambda c, {name}, y: c * y + 0 * {name}")})
+        assert grad(lambda x, function=function: function(x, 3.0))(2.0) == 3.0
+        del REGISTRY[scope["scaled"]]

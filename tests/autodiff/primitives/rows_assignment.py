@@ -15,7 +15,7 @@ def after(write: Callable) -> Callable:
     """What ``write(y, *values)`` makes of a copy ``y`` of its first argument."""
 
     def f(x: Any, *values: Any) -> Any:
-        y = np.copy(x)
+        y = np.copy(x, order="C")
         write(y, *values)
         return y
 
@@ -43,7 +43,7 @@ def puts_along_axis(draw: Any) -> tuple[Callable, list]:
     if axis is None:
         places = positions(draw, 0, x.size - 1, (draw(st.integers(0, 3)),))
     else:
-        shape = list(x.shape)
+        shape = [draw(st.sampled_from([1, n])) for n in x.shape]  # indices broadcast along the other axes
         shape[axis] = draw(st.integers(1, 3))
         places = positions(draw, -x.shape[axis], x.shape[axis] - 1, tuple(shape))
     value = draw(arrays(draw(st.sampled_from([(), places.shape]))))

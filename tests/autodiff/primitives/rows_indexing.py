@@ -39,7 +39,7 @@ def takes(draw):
 def takes_along(draw):
     x = draw(arrays(shapes(min_dims=1, min_side=1)))
     axis = draw(st.integers(-x.ndim, x.ndim - 1))
-    shape = list(x.shape)
+    shape = [draw(st.sampled_from([1, n])) for n in x.shape]  # indices broadcast along the other axes
     shape[axis] = draw(st.integers(0, 3))
     size = int(np.prod(shape))
     which = draw(st.lists(st.integers(0, x.shape[axis] - 1), min_size=size, max_size=size))

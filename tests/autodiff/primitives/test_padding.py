@@ -81,6 +81,8 @@ def test_bad_input_gets_the_error_of_numpy():
         np.pad(x, 1, "foo")
     with pytest.raises(ValueError, match="unsupported keyword arguments"):
         np.pad(x, 1, "edge", constant_values=1)
+    with pytest.raises(ValueError, match="unsupported keyword arguments"):
+        np.pad(x, 1, end_values=1)
     with pytest.raises(ValueError, match="stat_length of 0"):
         np.pad(x, 1, "maximum", stat_length=0)
     with pytest.raises(TypeError, match="integral"):
