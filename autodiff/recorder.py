@@ -74,6 +74,13 @@ namespace: dict[str, Any] = {
 }
 
 
+RESERVED = frozenset(
+    "any enumerate foreign forward frame list node operand otherwise primitive pullback record_outputs result tape "
+    "tracked tuple type untracked wrap".split()
+)
+"""What recorders call things; no parameter of a primitive can be called so."""
+
+
 def compile_recorder(
     primitive: Primitive,
     *,
@@ -122,6 +129,8 @@ def _choices(primitive: Primitive) -> list[tuple[bool, ...]]:
 def recorder_source(primitive: Primitive, *, depth: int = 1, reflected: bool = False, operator: bool = False) -> str:
     """The source code of a recorder; the parameters as for ``compile_recorder``."""
     arguments, listed = primitive.arguments, primitive.listed
+    if clash := sorted({p.name for p in primitive.parameters} & (RESERVED | set(namespace))):
+        raise TypeError(f"defvjp({primitive.name}): a parameter cannot be called {', '.join(clash)}; rename it")
     nodes = [f"{a}_node" for a in arguments]
     lines = [f"def record({_signature(primitive, reflected)}):"]
     for i, a in enumerate(arguments):
@@ -144,8 +153,8 @@ def recorder_source(primitive: Primitive, *, depth: int = 1, reflected: bool = F
             if operator and i != reflected:
                 own = arguments[int(reflected)]  # the tensor itself, which if it comes first is an array by now
                 tensor = own if reflected else f"wrap({own}, {own}_node)"
-                lines += [f"            found = foreign({a})", "            if found is NotImplemented:"]
-                lines += [f"                return otherwise({tensor}, {a})", f"            {a} = found"]
+                lines += [f"            {a}_given, {a} = {a}, foreign({a})", f"            if {a} is NotImplemented:"]
+                lines.append(f"                return otherwise({tensor}, {a}_given)")
             else:
                 lines.append(f"            {a} = operand({a}, {primitive.name!r})")
     for p in primitive.parameters:
@@ -234,12 +243,12 @@ def _graph_lines(primitive: Primitive, nodes: Sequence[str]) -> list[str]:
     names = dict.fromkeys(need for rule in primitive.rules.values() for need in rule.needs)
     if primitive.residuals:
         names |= dict.fromkeys(p.name for p in primitive.parameters)
-    values = ", ".join(f"{need!r}: {_saved(primitive, need)}" for need in names)
+    saved = ", ".join(f"{need!r}: {_saved(primitive, need)}" for need in names)
     return [
         f"    node.pullback = pullback = primitive.pullback(({choice}))",
         f"    node.parents = tuple([n for n in ({', '.join(nodes)}) if n is not None])",
-        f"    values = {{{values}}}",
-        "    node.saved = tuple([values[need] for need in pullback.needs])",
+        f"    node.saved = {{{saved}}}",
+        "    node.saved = tuple([node.saved[need] for need in pullback.needs])",
     ]
 
 

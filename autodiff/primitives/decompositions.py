@@ -151,7 +151,7 @@ def _second_cofactors(first: Any, a: Any) -> Any:
         rest[..., i] = 1
         others[..., i, :] = products_of_others(rest)
         others[..., i, i] = 0
-    turned = u.mT @ first @ vh.mT
+    turned = np.conj(u).mT @ first @ np.conj(vh).mT
     diagonal = (others * diagonal_of(turned)[..., None, :]).sum(-1)
     inner = diagonal[..., None] * np.eye(n) - others * turned.mT
     return factor * (np.conj(u) @ inner @ np.conj(vh))

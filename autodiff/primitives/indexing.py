@@ -112,7 +112,7 @@ def add_at(total: Any, index: Any, values: Any) -> None:
         np.add.at(total, index, values)
 
 
-def _take(a: Any, indices: Any, axis: int | None = None, mode: str = "raise") -> Any:
+def _take(a: Any, indices: Any, axis: int | None = None, out: None = None, mode: str = "raise") -> Any:
     return np.take(a, indices, axis, mode=mode)
 
 

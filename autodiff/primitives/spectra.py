@@ -274,4 +274,5 @@ def cond(x: Any, p: Any = None) -> Any:
     if p is None or p in (2, -2):
         values = np.linalg.svdvals(x)
         return values[..., -1] / values[..., 0] if p == -2 else values[..., 0] / values[..., -1]
-    return norm(x, p, (-2, -1)) * norm(np.linalg.inv(x), p, (-2, -1))
+    inverse = np.linalg.inv(np.multiply(x, np.float64(1)))  # in double precision, as NumPy does
+    return (norm(x, p, (-2, -1)) * norm(inverse, p, (-2, -1))).astype(x.dtype)
