@@ -2,11 +2,13 @@
 
 from . import (  # noqa: F401
     assignment,
+    bessel,
     calculus,
     convolution,
     decompositions,
     elementwise,
     fft,
+    incomplete,
     indexing,
     linalg,
     matrix_functions,
@@ -16,6 +18,7 @@ from . import (  # noqa: F401
     refusals,
     scans,
     shape,
+    softmax,
     sorting,
     special,
     spectra,

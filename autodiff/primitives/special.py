@@ -1,7 +1,7 @@
-"""SciPy's special functions: its ufuncs, which record on tensors as they are, and the softmax family.
+"""SciPy's special functions: its ufuncs, which record on tensors as they are, and some that it does not dispatch.
 
-An entry of -inf takes no part in the softmax family: its weight and its gradient are 0. Where a whole row is -inf, so
-that SciPy's softmax is NaN, ``softmax`` gives 0 and the other two -inf, with gradient 0.
+Orders, degrees and degrees of freedom are constants: tracked ones are refused by name. The formulas are those of the
+Digital Library of Mathematical Functions (DLMF) where they name a section.
 """
 
 from __future__ import annotations
@@ -11,19 +11,15 @@ from typing import Any
 
 import numpy as np
 from scipy import special
-from scipy.special import digamma, expit
+from scipy.special import digamma, eval_gegenbauer, expit, expn, hyp1f1, hyp2f1
 
-from ..broadcasting import Axes, keep_axes, unbroadcast
-from ..primitive import defvjp
+from ..primitive import constant, defvjp
+from ..recorder import untracked
+from ..tensor import Tensor
+from .incomplete import polygamma
 
-Shape = tuple[int, ...]
-
-
-def spherical_jn_vjp(g: Any, n: int, z: Any) -> Any:
-    """``j0' = -j1`` and ``(2n + 1) jn' = n j[n-1] - (n + 1) j[n+1]`` (DLMF 10.51.2): no division, so right at 0 too."""
-    if n == 0:
-        return -g * spherical_jn(1, z)
-    return g * ((n * spherical_jn(n - 1, z) - (n + 1) * spherical_jn(n + 1, z)) / (2 * n + 1))
+ASYMPTOTIC = 8.0
+"""Where the asymptotic series of ``dawsn`` and ``erfcx`` have all digits, and the differences of recurrences lose some."""
 
 
 def ratio_vjp(g: Any, x: Any, y: Any) -> Any:
@@ -31,132 +27,194 @@ def ratio_vjp(g: Any, x: Any, y: Any) -> Any:
     return np.where((x == 0) & (y == 0), 0, g * (x / y))
 
 
-def _spherical_jn(n: int, z: Any) -> Any:
-    return special.spherical_jn(n, z)
+def _mills_derivative(x: Any, n: int, sign: int) -> Any:
+    """The n-th derivative, n > 0, of the solution of ``F' = sign (2 x F - 1)`` that vanishes at infinity.
 
+    That is ``sqrt(pi)/2 erfcx`` for sign 1 and ``dawsn`` for -1 (DLMF 7.10). ``F[n+1] = 2 sign (x F[n] + n F[n-1])``
+    cancels for large x; there it is the series DLMF 7.12.1, term by term.
+    """
+    before, last = 0.0, (ROOT_PI / 2) * special.erfcx(x) if sign > 0 else special.dawsn(x)
+    for k in range(n):
+        before, last = last, 2 * sign * (x * last + k * before) - (sign if k == 0 else 0)
+    large = x > ASYMPTOTIC if sign > 0 else np.abs(x) > ASYMPTOTIC
+    far = np.where(large, x, 2 * ASYMPTOTIC)
+    term = series = (-1) ** n * math.factorial(n) / 2 / far ** (n + 1)
+    for k in range(30):
+        term = term * (-sign * (2 * k + n + 1) * (2 * k + n + 2) / (4 * (k + 1))) / far / far
+        series = series + term
+    return np.where(large, series, last).astype(np.result_type(x), copy=False)
+
+
+def _hazard(x: Any) -> Any:
+    """``pdf / cdf`` of the normal distribution, the derivative of ``log_ndtr``."""
+    return math.sqrt(2 / math.pi) / special.erfcx(-x / math.sqrt(2))
+
+
+def hazard_vjp(g: Any, x: Any, out: Any) -> Any:
+    """``-out (out + x)``, the sum of which cancels for negative x."""
+    return g * np.where(x < 0, out * (out * mills_derivative(-x / math.sqrt(2), 1, 1)), -out * (out + x))
+
+
+def rgamma_vjp(g: Any, x: Any, out: Any) -> Any:
+    """``-psi(x) / gamma(x)``; at the poles of both the derivative of ``sin(pi x) gamma(1 - x) / pi`` (DLMF 5.5.3)."""
+    pole = (x <= 0) & (x == np.round(x))
+    mirrored, turned = special.gamma(1 - x), math.pi * x
+    reflected = mirrored * (np.cos(turned) - np.sin(turned) / math.pi * digamma(1 - x))
+    return g * np.where(pole, reflected, -out * digamma(x))
+
+
+def boxcox_vjp(g: Any, log: Any, lmbda: Any) -> Any:
+    """``d/dl expm1(l log) / l = log**2 exprel'(l log)``, with ``exprel'(z) = 1F1(2; 3; z) / 2``."""
+    inside = log * log * hyp1f1(2.0, 3.0, lmbda * log) / 2
+    return g * np.where((log == -np.inf) & (lmbda > 0), 1 / (lmbda * lmbda), inside)
+
+
+def pseudo_huber_delta_vjp(g: Any, delta: Any, r: Any) -> Any:
+    """``r u**3 / (s (s + 1)**2)`` for ``u = r / delta`` and ``s = sqrt(1 + u**2)``: nothing cancels."""
+    u = r / delta
+    s = np.hypot(1, u)
+    return g * (r * (u / s) * (u / (s + 1)) ** 2)
+
+
+def expn_vjp(g: Any, n: Any, x: Any) -> Any:
+    """``-E[n-1]`` (DLMF 8.19.13), and ``E0 = exp(-x) / x``."""
+    zeroth = np.exp(-x) * (1 + 1 / x) / x
+    return -g * np.where(n == 0, zeroth, expn(np.maximum(n - 1, 0), x))
+
+
+def spence_vjp(g: Any, x: Any) -> Any:
+    """``log(x) / (1 - x)``; near 1 ``-2F1(1, 1; 2; 1 - x)`` (DLMF 15.4.1), of which all derivatives are exact."""
+    near = np.abs(x - 1) < 0.5
+    return g * np.where(near, -hyp2f1(1.0, 1.0, 2.0, 1 - x), np.log(x) / (1 - x))
+
+
+def sici_vjp(g: Any, x: Any) -> Any:
+    sine, cosine = g
+    return sine * np.sinc(x / math.pi) + np.where((cosine == 0) & (x == 0), 0, cosine * (np.cos(x) / x))
+
+
+def student_density(df: Any, t: Any) -> Any:
+    """``(1 + t**2 / df)**(-(df + 1) / 2) / (sqrt(df) beta(1/2, df/2))``."""
+    root = np.sqrt(df)
+    return np.exp((df + 1) * -0.5 * np.log1p((t / root) ** 2)) / (root * special.beta(0.5, df / 2))
+
+
+def degree_vjp(g: Any, n: Any, x: Any, factor: Any, alpha: float) -> Any:
+    """``g * factor * C[n-1]``, a Gegenbauer polynomial; 0 for degree 0, NaN for negative ones."""
+    factor = np.where(n < 0, np.nan, factor)
+    return g * (factor * np.where(n == 0, 0, eval_gegenbauer(np.where(n <= 0, 1, n - 1), alpha, x)))
+
+
+def hermite_vjp(g: Any, n: Any, x: Any) -> Any:
+    """``2 n H[n-1]`` (DLMF 18.9.25)."""
+    return g * (2 * n * special.eval_hermite(np.maximum(n - 1, 0), x))
+
+
+def _multigammaln(a: Any, d: int) -> Any:
+    return special.multigammaln(a, d)
+
+
+def _hurwitz(x: Any, q: Any) -> Any:
+    return special.zeta(x, q)
+
+
+def _lambertw(z: Any, k: int = 0, tol: float = 1e-8) -> Any:
+    return special.lambertw(z, k, tol)
+
+
+_mills_derivative.__name__, _hazard.__name__, _hurwitz.__name__ = "mills_derivative", "hazard", "zeta"
 
 # fmt: off
 ROOT_PI, ROOT_2PI = math.sqrt(math.pi), math.sqrt(2 * math.pi)
+LOG2, LOG10 = math.log(2), math.log(10)
 
+# Errors and the normal distribution (DLMF 7.10)
 defvjp(special.erf,       x=lambda g, x: g * (2 / ROOT_PI * np.exp(-x * x)))
 defvjp(special.erfc,      x=lambda g, x: g * (-2 / ROOT_PI * np.exp(-x * x)))
+defvjp(special.erfi,      x=lambda g, x: g * (2 / ROOT_PI * np.exp(x * x)))
+defvjp(special.erfcx,     x=lambda g, x: g * (2 / ROOT_PI * mills_derivative(x, 1, 1)))
+defvjp(special.dawsn,     x=lambda g, x: g * mills_derivative(x, 1, -1))
 defvjp(special.erfinv,    x=lambda g, out: g * (ROOT_PI / 2 * np.exp(out * out)))
 defvjp(special.erfcinv,   x=lambda g, out: g * (-ROOT_PI / 2 * np.exp(out * out)))
 defvjp(special.ndtr,      x=lambda g, x: g * (np.exp(-x * x / 2) / ROOT_2PI))
 defvjp(special.ndtri,     x=lambda g, out: g * (np.exp(out * out / 2) * ROOT_2PI))
+defvjp(special.log_ndtr,  x=lambda g, x: g * hazard(x))
+defvjp(special.stdtr,     names=("df", "t"), t=lambda g, df, t: g * student_density(df, t))
+mills_derivative: Any = defvjp(_mills_derivative, kind="elementwise",
+                               x=lambda g, x, n, sign: g * mills_derivative(x, n + 1, sign))
+hazard: Any = defvjp(_hazard, kind="elementwise", x=hazard_vjp)
+
+# Exponentials, logarithms and information
 defvjp(special.expit,     x=lambda g, out: g * (out - out * out))
 defvjp(special.log_expit, x=lambda g, x: g * expit(-x))
 defvjp(special.logit,     x=lambda g, x: g / (x * (1 - x)))
+defvjp(special.exprel,    x=lambda g, x: g * (hyp1f1(2.0, 3.0, x) / 2))
+defvjp(special.exp2,      x=lambda g, out: g * (LOG2 * out))
+defvjp(special.exp10,     x=lambda g, out: g * (LOG10 * out))
+defvjp(special.expm1,     x=lambda g, x: g * np.exp(x))
+defvjp(special.log1p,     x=lambda g, x: g / (1 + x))
+defvjp(special.cosm1,     x=lambda g, x: -g * np.sin(x))
 defvjp(special.entr,      x=lambda g, x: -g * (1 + np.log(x)))
 defvjp(special.xlogy,     x=lambda g, y: g * np.log(y),                    y=ratio_vjp)
 defvjp(special.xlog1py,   x=lambda g, y: g * np.log1p(y),                  y=lambda g, x, y: ratio_vjp(g, x, 1 + y))
 defvjp(special.rel_entr,  x=lambda g, x, y: g * (1 + np.log(x) - np.log(y)), y=lambda g, x, y: -ratio_vjp(g, x, y))
 defvjp(special.kl_div,    x=lambda g, x, y: g * (np.log(x) - np.log(y)),     y=lambda g, x, y: g - ratio_vjp(g, x, y))
+defvjp(special.boxcox,    names=("x", "lmbda"),
+       x=    lambda g, x, lmbda: g * x ** (lmbda - 1.0),
+       lmbda=lambda g, x, lmbda: boxcox_vjp(g, np.log(x), lmbda))
+defvjp(special.boxcox1p,  names=("x", "lmbda"),
+       x=    lambda g, x, lmbda: g * (1 + x) ** (lmbda - 1.0),
+       lmbda=lambda g, x, lmbda: boxcox_vjp(g, np.log1p(x), lmbda))
+
+# Losses
+defvjp(special.huber,     names=("delta", "r"),
+       delta=lambda g, delta, r: g * np.where(delta < 0, np.nan, np.maximum(np.abs(r) - delta, 0)),
+       r=    lambda g, delta, r: g * np.where(delta < 0, np.nan, np.clip(r, -delta, delta)))
+defvjp(special.pseudo_huber, names=("delta", "r"), delta=pseudo_huber_delta_vjp,
+       r=    lambda g, delta, r: g * (r / np.hypot(1, r / delta)))
+
+# Gamma and beta functions (DLMF 5.2, 5.12, 25.11)
 defvjp(special.gamma,     x=lambda g, x, out: g * (out * digamma(x)))
-defvjp(special.rgamma,    x=lambda g, x, out: -g * (out * digamma(x)))
+defvjp(special.rgamma,    x=rgamma_vjp)
 defvjp(special.gammaln,   x=lambda g, x: g * digamma(x))
+defvjp(special.loggamma,  x=lambda g, x: g * digamma(x))
 defvjp(special.digamma,   x=lambda g, x: g * polygamma(1, x))
+defvjp(special.beta,      x=lambda g, x, y, out: g * (out * (digamma(x) - digamma(x + y))),
+                          y=lambda g, x, y, out: g * (out * (digamma(y) - digamma(x + y))))
 defvjp(special.betaln,    x=lambda g, x, y: g * (digamma(x) - digamma(x + y)),
                           y=lambda g, x, y: g * (digamma(y) - digamma(x + y)))
-defvjp(np.sinc,           kind="elementwise", x=lambda g, x: -g * (np.pi * spherical_jn(1, np.pi * x)))
+defvjp(special.poch,      names=("z", "m"), z=lambda g, z, m, out: g * (out * (digamma(z + m) - digamma(z))),
+                                            m=lambda g, z, m, out: g * (out * digamma(z + m)))
+multigammaln: Any = defvjp(special.multigammaln, forward=_multigammaln, kind="elementwise",
+                           a=lambda g, a, d: g * sum(digamma(a - j / 2) for j in range(d)))
+hurwitz: Any = defvjp(_hurwitz, kind="elementwise", broadcasts=True, q=lambda g, x, q: -g * (x * hurwitz(x + 1, q)))
+constant(special.gammasgn)
 
-polygamma: Any = defvjp(special.polygamma,       kind="elementwise", x=lambda g, n, x: g * polygamma(n + 1, x))
-spherical_jn: Any = defvjp(special.spherical_jn, kind="elementwise", forward=_spherical_jn, z=spherical_jn_vjp)
+# Integrals and the Lambert function (DLMF 5.9, 6.2, 4.13.4, 19.4; 19.5.1 for the elliptic integrals as series)
+defvjp(special.spence,    x=spence_vjp)
+defvjp(special.exp1,      x=lambda g, x: -g * (np.exp(-x) / x))
+defvjp(special.expi,      x=lambda g, x: g * (np.exp(x) / x))
+defvjp(special.expn,      names=("n", "x"), x=expn_vjp)
+defvjp(special.sici,      multiple=True, x=sici_vjp)
+defvjp(special.ellipk,    x=lambda g, x: g * (math.pi / 8 * hyp2f1(1.5, 1.5, 2.0, x)))
+defvjp(special.ellipe,    x=lambda g, x: g * (-math.pi / 8 * hyp2f1(0.5, 1.5, 2.0, x)))
+lambertw: Any = defvjp(special.lambertw, forward=_lambertw, kind="elementwise",
+                       z=lambda g, out: g * (np.exp(-out) / (1 + out)))
+
+# Hypergeometric functions (DLMF 13.3.15, 15.5.1) and polynomials (DLMF 18.9.19 to 18.9.25)
+defvjp(special.hyp1f1,    names=("a", "b", "x"),      x=lambda g, a, b, x: g * (a / b * hyp1f1(a + 1, b + 1, x)))
+defvjp(special.hyp2f1,    names=("a", "b", "c", "z"),
+       z=lambda g, a, b, c, z: g * (a * b / c * hyp2f1(a + 1, b + 1, c + 1, z)))
+defvjp(special.eval_gegenbauer, names=("n", "alpha", "x"),
+       x=lambda g, n, alpha, x: degree_vjp(g, n, x, 2 * alpha, alpha + 1))
+defvjp(special.eval_legendre,   names=("n", "x"), x=lambda g, n, x: degree_vjp(g, n, x, 1.0, 1.5))
+defvjp(special.eval_chebyt,     names=("n", "x"), x=lambda g, n, x: degree_vjp(g, n, x, n, 1.0))
+defvjp(special.eval_hermite,    names=("n", "x"), x=hermite_vjp)
 # fmt: on
 
 
-def _shifted_exp(x: Any, axis: Axes) -> tuple[Any, Any, Any]:
-    """``exp(x - shift)`` with its sum and the shift: the largest entry, so that nothing overflows (0 if not finite)."""
-    shift = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
-    shift = np.where(np.isfinite(shift), shift, 0)
-    exp = np.exp(x - shift)
-    return exp, _sum(exp, axis), shift
-
-
-def _sum(x: Any, axis: Axes) -> Any:
-    """The sum over ``axis``, which stays with length 1; float16 is added up in float32."""
-    return np.sum(x, axis=axis, keepdims=True, dtype=np.float32 if x.dtype == np.float16 else None)
-
-
-def _as_floats(x: Any) -> np.ndarray:
-    array = np.asarray(x)
-    return array if array.dtype.kind == "f" else array.astype(np.float64)
-
-
-def _logsumexp(a: Any, axis: Axes = None, b: Any = None, keepdims: bool = False) -> Any:
-    """``log(sum(b * exp(a)))`` over an axis, several or all, as ``scipy.special.logsumexp``.
-
-    Weights ``b`` broadcast against ``a``; where one is 0 the entry of ``a`` may be anything.
-    """
-    a = _as_floats(a)
-    if b is not None:
-        a, b = np.broadcast_arrays(a, b)
-        a = np.where(b == 0, -np.inf, a)
-    exp, total, shift = _shifted_exp(a, axis)
-    if b is not None:
-        total = _sum(b * exp, axis)
-    with np.errstate(divide="ignore"):  # the logarithm of an empty sum is -inf
-        out = (np.log(total) + shift).astype(total.dtype if b is not None else a.dtype, copy=False)
-    return out if keepdims else np.squeeze(out, tuple(range(a.ndim)) if axis is None else axis)
-
-
-def _softmax(x: Any, axis: Axes = None) -> Any:
-    """``exp(x) / sum(exp(x))`` over an axis, several or all, as ``scipy.special.softmax``; 0 in a row of -inf."""
-    x = _as_floats(x)
-    exp, total, _ = _shifted_exp(x, axis)
-    exp /= np.where(total == 0, 1, total)
-    return exp
-
-
-def _log_softmax(x: Any, axis: Axes = None) -> Any:
-    """``x - logsumexp(x)`` over an axis, several or all, as ``scipy.special.log_softmax``; -inf in a row of -inf."""
-    x = _as_floats(x)
-    _, total, shift = _shifted_exp(x, axis)
-    return (x - shift) - np.log(np.where(total == 0, 1, total)).astype(x.dtype, copy=False)
-
-
-_logsumexp.__name__, _softmax.__name__, _log_softmax.__name__ = "logsumexp", "softmax", "log_softmax"
-
-
-def exp_minus_logsumexp(out: Any, a: Any, axis: Axes, b: Any) -> Any:
-    """``exp(a - out)`` for ``out = logsumexp(a, axis, b, keepdims=True)``; 0 where that is -inf.
-
-    Both are shifted by the integer below ``out`` first, or large logits would lose the digits that matter.
-    """
-    if b is None:
-        return softmax(a, axis)
-    shift = np.floor(np.where(np.isfinite(out), out, 0))
-    near = a - shift
-    return np.where(out == -np.inf, 0, np.exp(near - logsumexp(near, axis, b, keepdims=True)))
-
-
-def logsumexp_vjp(g: Any, a: Any, axis: Axes, b: Any, keepdims: bool, out: Any, a_shape: Shape) -> Any:
-    shape = a_shape if b is None else np.broadcast_shapes(a_shape, np.shape(b))
-    g, out = (keep_axes(value, shape, axis, keepdims) for value in (g, out))
-    weight = exp_minus_logsumexp(out, a, axis, b)
-    if b is None:
-        return g * weight
-    hidden = (b == 0) & ~np.isfinite(weight)  # an entry too large for its weight of 0 to be told from 0 * inf
-    return unbroadcast(np.where(hidden, 0, g * b * weight), a_shape)
-
-
-def logsumexp_weights_vjp(g: Any, a: Any, axis: Axes, b: Any, keepdims: bool, out: Any, b_shape: Shape) -> Any:
-    shape = np.broadcast_shapes(np.shape(a), b_shape)
-    g, out = (keep_axes(value, shape, axis, keepdims) for value in (g, out))
-    return unbroadcast(np.broadcast_to(g * exp_minus_logsumexp(out, a, axis, b), shape), b_shape)
-
-
-def softmax_vjp(g: Any, axis: Axes, out: Any) -> Any:
-    weighted = g * out
-    return weighted - out * np.sum(weighted, axis=axis, keepdims=True)
-
-
-def log_softmax_vjp(g: Any, axis: Axes, out: Any) -> Any:
-    gradient = g - np.exp(out) * np.sum(g, axis=axis, keepdims=True)
-    empty = (out == -np.inf).all(axis=axis, keepdims=True)
-    return np.where(empty, 0, gradient) if empty.any() else gradient
-
-
-logsumexp = defvjp(_logsumexp, a=logsumexp_vjp, b=logsumexp_weights_vjp)
-softmax = defvjp(_softmax, x=softmax_vjp)
-log_softmax = defvjp(_log_softmax, x=log_softmax_vjp)
+def zeta(x: Any, q: Any = None) -> Any:
+    """``scipy.special.zeta``: Riemann's or Hurwitz's, the gradient by q; a tracked x is refused."""
+    if q is not None:
+        return hurwitz(x, q)
+    return special.zeta(untracked(x, "x", "zeta") if isinstance(x, Tensor) else x)

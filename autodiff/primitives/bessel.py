@@ -1,0 +1,64 @@
+"""Bessel functions, their modified, scaled and spherical forms.
+
+Orders are constants: tracked ones are refused by name. The derivatives (DLMF 10.6.1 and 10.29.1) divide by nothing, so they are right at 0 too.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy import special
+from scipy.special import hyp1f1, i0, i1, iv, ive, j0, j1, jv, k0, k1, kv, kve, y0, y1, yv
+
+from ..primitive import defvjp
+
+ORDER = ("v", "x")
+
+
+def i0e_vjp(g: Any, x: Any) -> Any:
+    """Of ``i0e(x) = 1F1(1/2; 1; -2|x|)`` (DLMF 10.39.5), as ``i1e - i0e`` loses its digits where x is large."""
+    return -g * np.sign(x) * hyp1f1(1.5, 2.0, -2 * np.abs(x))
+
+
+def i1e_vjp(g: Any, x: Any) -> Any:
+    """Of ``i1e(x) = x/2 1F1(3/2; 3; -2|x|)`` (DLMF 10.39.5)."""
+    size = np.abs(x)
+    return g * ((hyp1f1(1.5, 3.0, -2 * size) - size * hyp1f1(2.5, 4.0, -2 * size)) / 2)
+
+
+def spherical_jn_vjp(g: Any, n: int, z: Any) -> Any:
+    """``j0' = -j1`` and ``(2n + 1) jn' = n j[n-1] - (n + 1) j[n+1]`` (DLMF 10.51.2): no division, so right at 0 too."""
+    if n == 0:
+        return -g * spherical_jn(1, z)
+    return g * ((n * spherical_jn(n - 1, z) - (n + 1) * spherical_jn(n + 1, z)) / (2 * n + 1))
+
+
+def _spherical_jn(n: int, z: Any) -> Any:
+    return special.spherical_jn(n, z)
+
+
+# fmt: off
+defvjp(special.j0, x=lambda g, x: -g * j1(x))
+defvjp(special.j1, x=lambda g, x: g * ((j0(x) - jv(2, x)) / 2))
+defvjp(special.y0, x=lambda g, x: -g * y1(x))
+defvjp(special.y1, x=lambda g, x: g * ((y0(x) - yv(2, x)) / 2))
+defvjp(special.i0, x=lambda g, x: g * i1(x))
+defvjp(special.i1, x=lambda g, x: g * ((i0(x) + iv(2, x)) / 2))
+defvjp(special.k0, x=lambda g, x: -g * k1(x))
+defvjp(special.k1, x=lambda g, x: -g * ((k0(x) + kv(2, x)) / 2))
+defvjp(np.i0,      kind="elementwise", x=lambda g, x: g * i1(x))
+
+defvjp(special.jv,  names=ORDER, x=lambda g, v, x: g * ((jv(v - 1, x) - jv(v + 1, x)) / 2))
+defvjp(special.yv,  names=ORDER, x=lambda g, v, x: g * ((yv(v - 1, x) - yv(v + 1, x)) / 2))
+defvjp(special.yn,  names=("n", "x"), x=lambda g, n, x: g * ((yv(n - 1, x) - yv(n + 1, x)) / 2))
+defvjp(special.iv,  names=ORDER, x=lambda g, v, x: g * ((iv(v - 1, x) + iv(v + 1, x)) / 2))
+defvjp(special.kv,  names=ORDER, x=lambda g, v, x: -g * ((kv(v - 1, x) + kv(v + 1, x)) / 2))
+defvjp(special.i0e, x=i0e_vjp)
+defvjp(special.i1e, x=i1e_vjp)
+defvjp(special.ive, names=ORDER, x=lambda g, v, x, out: g * ((ive(v - 1, x) + ive(v + 1, x)) / 2 - np.sign(x) * out))
+defvjp(special.kve, names=ORDER, x=lambda g, v, x, out: g * (out - (kve(v - 1, x) + kve(v + 1, x)) / 2))
+
+defvjp(np.sinc, kind="elementwise", x=lambda g, x: -g * (np.pi * spherical_jn(1, np.pi * x)))
+spherical_jn: Any = defvjp(special.spherical_jn, kind="elementwise", forward=_spherical_jn, z=spherical_jn_vjp)
+# fmt: on
