@@ -44,7 +44,11 @@ def area(function: Callable) -> str:
 def differentiable() -> dict[str, list[str]]:
     """By area, the names of NumPy's functions that record, methods of ufuncs among them."""
     found = defaultdict(set)
-    public = {function: name for namespace in NAMESPACES for name, function in dispatching(namespace)}
+    public: dict[Callable, str] = {}
+    for namespace in NAMESPACES:
+        for name, function in dispatching(namespace):
+            if function not in public or name.endswith(f".{function.__name__}"):  # an alias, or its own name
+                public[function] = name
     for function in {*REGISTRY, *IMPLEMENTATIONS}:
         method_of = getattr(function, "__self__", None)
         if function in public:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.linalg
 
 import autodiff
 import autodiff.testing
@@ -94,7 +95,7 @@ def test_readme_convention_holds(expression: str, point: str, gradient: str, _: 
 @pytest.mark.parametrize("code, error, _", table("You write"))
 def test_readme_error_is_raised(code: str, error: str, _: str) -> None:
     setting = re.search(r"With `(x = .*)` and\n`(y = .*)`:", README)
-    namespace = {"math": math, "np": np, "nn": nn, "Tensor": autodiff.Tensor, "grad": autodiff.grad}
+    namespace = {"math": math, "np": np, "scipy": scipy, "nn": nn, "Tensor": autodiff.Tensor, "grad": autodiff.grad}
     exec(f"{setting[1]}; {setting[2]}", namespace)
     with pytest.raises(Exception) as raised:
         exec(code, namespace)

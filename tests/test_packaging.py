@@ -30,8 +30,9 @@ LAYERS = (
     {"dispatch", "memory"},
     {"backward"},
     {"tensor"},
+    {"creation"},
     {"primitives"},
-    {"functional", "creation", "scipy"},
+    {"functional", "scipy"},
     {"testing"},
 )
 """The modules and packages of ``autodiff``; each imports from those above it in this list only."""

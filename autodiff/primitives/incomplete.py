@@ -62,7 +62,8 @@ def _mean(exponent: Callable, h: Callable, kink: np.ndarray) -> np.ndarray:
 def _in_blocks(kernel: Callable, valid: Any, zero: Any, *args: Any) -> Any:
     """``kernel`` of columns of the valid entries, in double precision; else 0 where ``zero`` holds, or NaN."""
     dtype = np.result_type(*args, np.float16)
-    out = np.where(zero, 0.0, np.nan) + np.zeros(np.broadcast_shapes(*map(np.shape, args)))
+    out = np.full(np.broadcast_shapes(*map(np.shape, args)), np.nan)
+    out[np.broadcast_to(zero, out.shape)] = 0
     places = np.flatnonzero(np.broadcast_to(valid, out.shape))
     columns = [np.broadcast_to(arg, out.shape).reshape(-1)[places].astype(np.float64) for arg in args]
     found = np.empty(places.size)

@@ -18,7 +18,7 @@ from ..recorder import untracked
 from ..tensor import Tensor
 from .incomplete import polygamma
 
-ASYMPTOTIC = 8.0
+ASYMPTOTIC = 6.5
 """Where the asymptotic series of ``dawsn`` and ``erfcx`` have all digits, and the differences of recurrences lose some."""
 
 
@@ -67,6 +67,11 @@ def boxcox_vjp(g: Any, log: Any, lmbda: Any) -> Any:
     """``d/dl expm1(l log) / l = log**2 exprel'(l log)``, with ``exprel'(z) = 1F1(2; 3; z) / 2``."""
     inside = log * log * hyp1f1(2.0, 3.0, lmbda * log) / 2
     return g * np.where((log == -np.inf) & (lmbda > 0), 1 / (lmbda * lmbda), inside)
+
+
+def huber_part(delta: Any, r: Any, near: Any, far: Any) -> Any:
+    """``near`` where the loss is quadratic, the ends included, else ``far``; NaN for a negative ``delta``."""
+    return np.where(delta < 0, np.nan, np.where(np.abs(r) <= delta, near, far))
 
 
 def pseudo_huber_delta_vjp(g: Any, delta: Any, r: Any) -> Any:
@@ -168,8 +173,8 @@ defvjp(special.boxcox1p,  names=("x", "lmbda"),
 
 # Losses
 defvjp(special.huber,     names=("delta", "r"),
-       delta=lambda g, delta, r: g * np.where(delta < 0, np.nan, np.maximum(np.abs(r) - delta, 0)),
-       r=    lambda g, delta, r: g * np.where(delta < 0, np.nan, np.clip(r, -delta, delta)))
+       delta=lambda g, delta, r: g * huber_part(delta, r, 0, np.abs(r) - delta),
+       r=    lambda g, delta, r: g * huber_part(delta, r, r, delta * np.sign(r)))
 defvjp(special.pseudo_huber, names=("delta", "r"), delta=pseudo_huber_delta_vjp,
        r=    lambda g, delta, r: g * (r / np.hypot(1, r / delta)))
 

@@ -110,7 +110,10 @@ def workload(name: str) -> Workload:
     return Workload(
         name=f"array-{name}",
         title=f"{name}, a million entries",
-        makers={HAND: lambda: by_hand(f, gradient, *problem()), **{p: maker(p) for p in (OURS, AUTOGRAD, JAX, JAX_JIT)}},
+        makers={
+            HAND: lambda: by_hand(f, gradient, *problem()),
+            **{peer: maker(peer) for peer in (OURS, AUTOGRAD, JAX, JAX_JIT)},
+        },
         budget=BUDGET,
     )
 
