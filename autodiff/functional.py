@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from functools import wraps
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -24,8 +25,11 @@ from .tape import Leaf, Node, current, is_recording, next_position, recording
 from .tensor import Tensor
 from .tree import flatten
 
-ROWS_AT_ONCE = 2**17
-"""How many numbers the cotangents of an output, or of an input, may have in all when they are pulled back together."""
+ENTRIES_AT_ONCE = 2**18
+"""How many entries the cotangents of one array may have in all when they are pulled back together: 2 MB of float64."""
+
+FEW = 8
+"""Rows that must fit in for it to be worth it."""
 
 _depth: ContextVar[int] = ContextVar("depth", default=0)
 """How many transforms are at work around this code."""
@@ -111,14 +115,29 @@ class _Call:
         The rows are pulled back side by side, as many at a time as fit into a cache. Where a rule needs a real array,
         or fails for any other reason, one pass for each row decides what happens.
         """
-        size, largest = output.size, max([output.size, *(int(np.prod(shape)) for shape, _ in self.shapes)])
-        at_once = min(max(ROWS_AT_ONCE // max(largest, 1), 1), size)
+        size = output.size
+        at_once = min(ENTRIES_AT_ONCE // max(self._largest(output), 1), size)
         try:
+            if at_once < min(FEW, size):
+                raise ValueError("too large to gain anything")
             parts = [self._pull_units(output, range(i, min(i + at_once, size))) for i in range(0, size, at_once)]
         except Exception:
             rows = [self.pull([output], [unit], retain_graph=True) for unit in _units(output)]
             parts = [[np.expand_dims(g, 0) for g in row] for row in rows]
         return [np.concatenate(column) for column in zip(*parts, strict=True)]
+
+    def _largest(self, output: Tensor) -> int:
+        """The number of entries of the largest array between the inputs and an output."""
+        pending, met, largest = [output._node], {output._node}, 0
+        while pending:
+            node = pending.pop()
+            sizes = node.shape if node.shape and isinstance(node.shape[0], tuple) else (node.shape,)
+            largest = max(largest, *map(prod, sizes))
+            if node.position > self.position:
+                fresh = [parent for parent in node.parents if parent not in met]
+                met.update(fresh)
+                pending += fresh
+        return largest
 
     def _pull_units(self, output: Tensor, rows: range) -> list[np.ndarray]:
         count = len(rows)

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from .batching import Batch
 from .broadcasting import unbroadcast
 from .support import Support
 from .tape import Leaf, Node
@@ -505,6 +506,8 @@ def lift_output(out: Any, node: Node) -> Any:
 
 def _all_finite(g: Any) -> bool:
     """Whether a sum of squares is finite, in one pass of BLAS; an overflow counts as a no, and so does a tensor."""
+    if type(g) is Batch:
+        g = g.stack
     if type(g) is np.ndarray:
         flat = g.reshape(-1)
         g = flat.dot(flat)

@@ -56,13 +56,13 @@ def solve_vjp(g: Any, a: Any, b_shape: Shape, out: Any) -> dict:
 
 
 def _lstsq(a: Any, b: Any, rcond: Any = None) -> tuple:
-    x, residuals, _, values = np.linalg.lstsq(a, b, rcond)
-    return x, residuals, values
+    return np.linalg.lstsq(a, b, rcond)
 
 
 def cutoff(a: Any, rcond: Any) -> float:
-    """The share of the largest singular value from which on ``lstsq`` counts one."""
-    return max(a.shape) * float(np.finfo(a.dtype).eps) if rcond is None else rcond
+    """The share of the largest singular value from which on ``lstsq`` counts one; LAPACK reads a negative one as eps."""
+    eps = float(np.finfo(a.dtype).eps)
+    return max(a.shape) * eps if rcond is None else eps if rcond < 0 else rcond
 
 
 def lstsq_a_vjp(g: tuple, a: Any, b: Any, rcond: Any, out: tuple) -> Any:
@@ -70,7 +70,7 @@ def lstsq_a_vjp(g: tuple, a: Any, b: Any, rcond: Any, out: tuple) -> Any:
     x, columns = (out[0], b) if b.ndim == 2 else (out[0].reshape(-1, 1), b.reshape(-1, 1))
     g_x = g[0] if b.ndim == 2 else g[0].reshape(-1, 1)
     inverse = np.linalg.pinv(a, rtol=cutoff(a, rcond))
-    gradient = pinv_vjp(g_x @ columns.mT, a, inverse) + singular_values_vjp(g[2], a)
+    gradient = pinv_vjp(g_x @ columns.mT, a, inverse) + singular_values_vjp(g[3], a)
     if g[1].size:
         gradient = gradient - 2 * conj(columns - a @ x) * g[1] @ x.mT
     return gradient
@@ -85,11 +85,14 @@ def _pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = np.
     return np.linalg.pinv(a, rcond, hermitian, rtol=rtol)
 
 
-def pinv_vjp(g: Any, a: Any, out: Any) -> Any:
+def pinv_vjp(g: Any, a: Any, out: Any, hermitian: bool = False) -> Any:
     """``dP = -P dA P + P P' dA' (1 - A P) + (1 - P A) dA' P' P`` (Golub and Pereyra), where the rank is constant."""
+    if hermitian:  # reads one triangle of the matrix and takes the other for its mirror image
+        a = np.tril(a) + adjoint(np.tril(a, -1))
     g, p = conj(g), adjoint(out)
     left, right = identity(a.shape[-2], out) - a @ out, identity(a.shape[-1], out) - out @ a
-    return conj(-p @ g @ p + left @ adjoint(g) @ (out @ p) + (p @ out) @ adjoint(g) @ right)
+    gradient = conj(-p @ g @ p + left @ adjoint(g) @ (out @ p) + (p @ out) @ adjoint(g) @ right)
+    return (gradient + adjoint(gradient)) / 2 if hermitian else gradient
 
 
 defvjp(np.linalg.solve, joint=solve_vjp, joint_arguments=("a", "b"), broadcasts=True)
@@ -101,9 +104,8 @@ least_squares: Any = defvjp(_lstsq, multiple=True, a=lstsq_a_vjp, b=lstsq_b_vjp)
 @implements(np.linalg.lstsq)
 def lstsq(a: Any, b: Any, rcond: Any = None) -> tuple:
     """``numpy.linalg.lstsq``; the rank is an integer."""
-    rank = np.linalg.lstsq(data_of(a), data_of(b), rcond)[2]
-    x, residuals, values = least_squares(a, b, rcond)
-    return x, residuals, rank, values
+    x, residuals, rank, values = least_squares(a, b, rcond)
+    return x, residuals, data_of(rank)[()], values
 
 
 def data_of(x: Any) -> Any:
@@ -140,8 +142,8 @@ def _cofactors(a: Any) -> Any:
 def _second_cofactors(first: Any, a: Any) -> Any:
     """``sum_ij F_ij d cof(A)_ij / dA``: the second derivative of the determinant along F, at singular matrices too.
 
-    For diagonal S it has, with F in its coordinates, the entries ``sum_j p_ij F_jj`` on the diagonal and ``-p_ij F_ji`` beside it, where ``p_ij`` is
-    the product of all singular values but those of i and j.
+    For diagonal S it has, with F in its coordinates, the entries ``sum_j p_ij F_jj`` on the diagonal and ``-p_ij F_ji``
+    beside it, where ``p_ij`` is the product of all singular values but those of i and j.
     """
     u, values, vh, factor = rotations(a)
     n = values.shape[-1]
@@ -187,11 +189,18 @@ second_cofactors: Any = defvjp(
 
 
 def slogdet_vjp(g: tuple, a: Any, out: tuple) -> Any:
-    """``d log det(A) = tr(A^-1 dA)``: its real part is that of the logarithm, its imaginary part turns the sign."""
+    """``d log det(A) = tr(A^-1 dA)``: its real part is that of the logarithm, its imaginary part turns the sign.
+
+    Singular matrices, whose logarithm is -inf, get NaN.
+    """
     g_sign, g_log = g
+    singular = np.isinf(data_of(out[1]))
     factor = g_log
     if np.iscomplexobj(a):
         factor = g_log - 1j * np.real(1j * g_sign * out[0])
+    if singular.any():
+        factor = np.where(singular, np.nan, factor)
+        a = np.where(singular[..., None, None], identity(a.shape[-1], a), a)
     return factor[..., None, None] * np.linalg.inv(a).mT
 
 
@@ -260,19 +269,25 @@ def qr(a: Any, mode: str = "reduced") -> Any:
 
 
 def singular_values_vjp(g: Any, a: Any) -> Any:
-    """``U g V'``; 0 for singular values that are 0 to rounding, where they have a kink as ``|x|`` has."""
+    """``U g V'``; 0 for a singular value of exactly 0, where it has a kink as ``|x|`` has.
+
+    One that is 0 but for rounding has one of the gradients between those on both sides of the kink.
+    """
     u, values, vh = np.linalg.svd(a, full_matrices=False)
-    if a.size == 0:
-        return np.zeros(a.shape, a.dtype)
-    smallest = max(a.shape[-2:]) * np.finfo(a.dtype).eps * data_of(values)[..., :1]
-    g = np.where(data_of(values) > smallest, g, 0)
+    g = np.where(data_of(values) == 0, g * 0, g)  # an infinite cotangent, as of a logarithm, stays loud
     return np.conj((u * g[..., None, :]) @ vh)
 
 
-implements(np.linalg.tensorinv)(
-    lambda a, ind=2: np.linalg.inv(a.reshape(int(np.prod(a.shape[:ind])), -1)).reshape(a.shape[ind:] + a.shape[:ind])
-)
 constant(np.linalg.matrix_rank)
+
+
+@implements(np.linalg.tensorinv)
+def tensorinv(a: Any, ind: int = 2) -> Any:
+    """``numpy.linalg.tensorinv``: the inverse of a map that takes arrays to arrays."""
+    if ind <= 0:
+        raise ValueError(f"tensorinv: ind must be a positive number of axes, not {ind}")
+    matrix = np.reshape(a, (int(np.prod(a.shape[:ind])), -1))
+    return np.linalg.inv(matrix).reshape(a.shape[ind:] + a.shape[:ind])
 
 
 @implements(np.linalg.tensorsolve)
@@ -285,6 +300,7 @@ def tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
     size = int(np.prod(shape))
     if np.size(a) != size**2:
         raise np.linalg.LinAlgError(
-            "Input arrays must satisfy the requirement             prod(a.shape[b.ndim:]) == prod(a.shape[:b.ndim])"
+            f"tensorsolve: prod(a.shape[b.ndim:]) and prod(a.shape[:b.ndim]) must be equal; "
+            f"a has the shape {np.shape(a)} and b {np.ndim(b)} axes"
         )
     return np.linalg.solve(np.reshape(a, (size, size)), np.reshape(b, -1)).reshape(shape)

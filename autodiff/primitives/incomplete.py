@@ -61,17 +61,17 @@ def _mean(exponent: Callable, h: Callable, kink: np.ndarray) -> np.ndarray:
 
 def _in_blocks(kernel: Callable, valid: Any, zero: Any, *args: Any) -> Any:
     """``kernel`` of columns of the valid entries, in double precision; else 0 where ``zero`` holds, or NaN."""
-    dtype = np.result_type(*args, np.float16)
-    out = np.full(np.broadcast_shapes(*map(np.shape, args)), np.nan)
+    arrays = np.broadcast_arrays(*args)
+    out = np.full(arrays[0].shape, np.nan)
     out[np.broadcast_to(zero, out.shape)] = 0
     places = np.flatnonzero(np.broadcast_to(valid, out.shape))
-    columns = [np.broadcast_to(arg, out.shape).reshape(-1)[places].astype(np.float64) for arg in args]
+    columns = [array.reshape(-1)[places].astype(np.float64) for array in arrays]
     found = np.empty(places.size)
     for start in range(0, places.size, BLOCK):
         block = slice(start, start + BLOCK)
         found[block] = kernel(*[column[block, None] for column in columns])
     out.reshape(-1)[places] = found
-    return out.astype(dtype)
+    return out.astype(np.result_type(*arrays, np.float32), copy=False)
 
 
 def _gammainc_by_a(n: int, a: Any, x: Any) -> Any:

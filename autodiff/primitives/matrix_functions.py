@@ -20,11 +20,21 @@ Shape = tuple[int, ...]
 
 
 def along(function: Callable, a: Any, e: Any) -> Any:
-    """The derivative at ``a`` of a function of matrices, along ``e``."""
+    """The derivative at ``a`` of a function of matrices, along ``e``.
+
+    It is linear in e, which is brought to the size of a: beside a far larger block a would be lost in rounding.
+    """
     n = a.shape[-1]
     zeros = np.zeros(a.shape, a.dtype)
-    rows = [np.concatenate([a, e], axis=-1), np.concatenate([zeros, a], axis=-1)]
-    return function(np.concatenate(rows, axis=-2))[..., :n, n:]
+    size, scale = largest(a), largest(e)
+    rows = [np.concatenate([a, e / scale * size], axis=-1), np.concatenate([zeros, a], axis=-1)]
+    return function(np.concatenate(rows, axis=-2))[..., :n, n:] / size * scale
+
+
+def largest(x: Any) -> Any:
+    """The size of the largest entry of each matrix, or 1 for matrices of zeros."""
+    sizes = np.abs(data_of(x)).max((-2, -1), keepdims=True, initial=0)
+    return np.where(sizes == 0, 1, sizes)
 
 
 def in_double(x: Any) -> Any:
@@ -32,22 +42,21 @@ def in_double(x: Any) -> Any:
     return x * np.float64(1)
 
 
-def square(a: Any, name: str) -> None:
-    if a.ndim != 2 or a.shape[0] != a.shape[1]:
-        raise ValueError(f"{name}: expected a square matrix, not shape {a.shape}")
-
-
 def _expm(A: Any) -> Any:
     return scipy.linalg.expm(A)
 
 
 def _logm(A: Any) -> Any:
-    square(A, "logm")
     return scipy.linalg.logm(A)
 
 
+def logm_vjp(g: Any, A: Any) -> Any:
+    """NaN where A is singular: what SciPy puts in place of log(0) has no derivative."""
+    singular = (np.linalg.eigvals(data_of(A)) == 0).any(-1)[..., None, None]
+    return along(logm, in_double(np.where(singular, np.nan, A) if singular.any() else A).mT, g)
+
+
 def _sqrtm(A: Any) -> Any:
-    square(A, "sqrtm")
     return scipy.linalg.sqrtm(A)
 
 
@@ -57,15 +66,28 @@ def _solve_sylvester(a: Any, b: Any, q: Any) -> Any:
 
 def solve_sylvester_vjp(g: Any, a: Any, b: Any, out: Any) -> dict:
     """``A X + X B = Q``: the cotangent of Q solves the transposed equation."""
-    of_q = solve_sylvester(a.T, b.T, g)
-    return {"q": of_q, "a": lambda: -of_q @ out.T, "b": lambda: -out.T @ of_q}
+    of_q = solve_regular_sylvester(a.mT, b.mT, g)
+    return {"q": of_q, "a": lambda: -of_q @ out.mT, "b": lambda: -out.mT @ of_q}
+
+
+def solve_regular_sylvester(a: Any, b: Any, q: Any) -> Any:
+    """``solve_sylvester``, or NaN if an eigenvalue of A is one of -B but for rounding: LAPACK solves another equation."""
+    of_a, of_b = np.linalg.eigvals(data_of(a)), np.linalg.eigvals(data_of(b))
+    sums = np.abs(of_a[..., :, None] + of_b[..., None, :]).min((-2, -1), initial=np.inf)
+    sizes = np.abs(of_a).max(-1, initial=0) + np.abs(of_b).max(-1, initial=0)
+    singular = sums <= max(q.shape[-2:]) * np.finfo(q.dtype).eps * sizes
+    return solve_sylvester(a, b, q) * np.where(singular, np.nan, 1).astype(q.dtype)[..., None, None]
 
 
 expm: Any = defvjp(scipy.linalg.expm, forward=_expm, A=lambda g, A: along(expm, A.mT, g))
-logm: Any = defvjp(scipy.linalg.logm, forward=_logm, A=lambda g, A: along(logm, in_double(A.mT), g))
-sqrtm: Any = defvjp(scipy.linalg.sqrtm, forward=_sqrtm, A=lambda g, out: solve_sylvester(out.mT, out.mT, g))
+logm: Any = defvjp(scipy.linalg.logm, forward=_logm, A=logm_vjp)
+sqrtm: Any = defvjp(scipy.linalg.sqrtm, forward=_sqrtm, A=lambda g, out: solve_regular_sylvester(out.mT, out.mT, g))
 solve_sylvester: Any = defvjp(
-    scipy.linalg.solve_sylvester, forward=_solve_sylvester, joint=solve_sylvester_vjp, joint_arguments=("a", "b", "q")
+    scipy.linalg.solve_sylvester,
+    forward=_solve_sylvester,
+    joint=solve_sylvester_vjp,
+    joint_arguments=("a", "b", "q"),
+    broadcasts=True,
 )
 
 # Triangular, factored and banded systems
@@ -83,23 +105,33 @@ def triangle(x: Any, lower: bool, unit_diagonal: bool) -> Any:
     return np.tril(x, -int(unit_diagonal)) if lower else np.triu(x, int(unit_diagonal))
 
 
-def solve_triangular_vjp(g: Any, a: Any, trans: Any, lower: bool, unit_diagonal: bool, out: Any) -> dict:
+def columns(x: Any, b_shape: Shape) -> Any:
+    """The solutions, or their cotangents, as matrices: for a vector b each is a vector."""
+    return x.reshape(*x.shape, 1) if len(b_shape) == 1 else x
+
+
+def solve_triangular_vjp(
+    g: Any, a: Any, b_shape: Shape, trans: Any, lower: bool, unit_diagonal: bool, out: Any
+) -> dict:
     trans = {"N": 0, "T": 1, "C": 2}.get(trans, trans)
     if trans == 2:
         a = conj(a)
-    of_b = solve_triangular(a, g, 0 if trans else 1, lower, unit_diagonal)
+    of_b = solve_triangular(a, columns(g, b_shape), 0 if trans else 1, lower, unit_diagonal)
 
     def of_a() -> Any:
-        left, right = (of_b, out) if of_b.ndim > 1 else (of_b.reshape(-1, 1), out.reshape(-1, 1))
-        product = -left @ right.T
-        product = product.T if trans else product
+        product = -of_b @ columns(out, b_shape).mT
+        product = product.mT if trans else product
         return triangle(conj(product) if trans == 2 else product, lower, unit_diagonal)
 
-    return {"b": of_b, "a": of_a}
+    return {"b": lambda: of_b.reshape(g.shape), "a": of_a}
 
 
 solve_triangular: Any = defvjp(
-    scipy.linalg.solve_triangular, forward=_solve_triangular, joint=solve_triangular_vjp, joint_arguments=("a", "b")
+    scipy.linalg.solve_triangular,
+    forward=_solve_triangular,
+    joint=solve_triangular_vjp,
+    joint_arguments=("a", "b"),
+    broadcasts=True,
 )
 
 
@@ -121,22 +153,21 @@ def _cho_solved(c: Any, b: Any, lower: bool, check_finite: bool = True) -> Any:
 _cho_solved.__name__ = "cho_solve"
 
 
-def cho_solve_vjp(g: Any, c: Any, lower: bool, out: Any) -> dict:
+def cho_solve_vjp(g: Any, c: Any, b_shape: Shape, lower: bool, out: Any) -> dict:
     """``L L^H x = b``: the gradient of the product, ``-y x^T``, is passed on to the factors."""
-    of_b = cho_solved(conj(c), g, lower)
+    of_b = cho_solved(conj(c), columns(g, b_shape), lower)
 
     def of_c() -> Any:
-        left, right = (of_b, out) if of_b.ndim > 1 else (of_b.reshape(-1, 1), out.reshape(-1, 1))
-        product = -left @ right.T
+        product = -of_b @ columns(out, b_shape).mT
         factor = triangle(c, lower, False)
         if lower:
-            return np.tril(product @ conj(factor) + conj(product.T @ factor))
-        return np.triu(conj(factor @ product.T) + conj(factor) @ product)
+            return np.tril(product @ conj(factor) + conj(product.mT @ factor))
+        return np.triu(conj(factor @ product.mT) + conj(factor) @ product)
 
-    return {"b": of_b, "c": of_c}
+    return {"b": lambda: of_b.reshape(g.shape), "c": of_c}
 
 
-cho_solved: Any = defvjp(_cho_solved, joint=cho_solve_vjp, joint_arguments=("c", "b"))
+cho_solved: Any = defvjp(_cho_solved, joint=cho_solve_vjp, joint_arguments=("c", "b"), broadcasts=True)
 
 
 def cho_factor(a: Any, lower: bool = False, overwrite_a: bool = False, check_finite: bool = True) -> tuple:
@@ -178,25 +209,29 @@ def transposed_band(ab: Any, below: int, above: int) -> Any:
     """The band matrix's transpose, in the same form: every diagonal shifted, in reverse order."""
     n, rows = ab.shape[-1], []
     for row, _, places, columns in reversed(band(ab, below, above)):
-        rows.append(np.pad(ab[row, columns], (places.start, n - places.stop)))
-    return np.stack(rows)
+        rows.append(padded(ab[..., row, columns], places.start, n - places.stop))
+    return np.stack(rows, axis=-2)
 
 
-def solve_banded_vjp(g: Any, ab: Any, below: int, above: int, out: Any) -> dict:
-    of_b = banded_solved(transposed_band(ab, below, above), g, above, below)
+def padded(x: Any, before: int, after: int) -> Any:
+    """``x`` with zeros at both ends of its last axis."""
+    return np.pad(x, [(0, 0)] * (x.ndim - 1) + [(before, after)])
+
+
+def solve_banded_vjp(g: Any, ab: Any, b_shape: Shape, below: int, above: int, out: Any) -> dict:
+    of_b = banded_solved(transposed_band(ab, below, above), columns(g, b_shape), above, below)
 
     def of_ab() -> Any:
-        n, rows = ab.shape[-1], []
-        for _, _, places, columns in band(ab, below, above):
-            product = -of_b[places] * out[columns]
-            product = product if product.ndim == 1 else product.sum(-1)
-            rows.append(np.pad(product, (columns.start, n - columns.stop)))
-        return np.stack(rows)
+        n, x, rows = ab.shape[-1], columns(out, b_shape), []
+        for _, _, places, across in band(ab, below, above):
+            product = -(of_b[..., places, :] * x[..., across, :]).sum(-1)
+            rows.append(padded(product, across.start, n - across.stop))
+        return np.stack(rows, axis=-2)
 
-    return {"b": of_b, "ab": of_ab}
+    return {"b": lambda: of_b.reshape(g.shape), "ab": of_ab}
 
 
-banded_solved: Any = defvjp(_banded_solved, joint=solve_banded_vjp, joint_arguments=("ab", "b"))
+banded_solved: Any = defvjp(_banded_solved, joint=solve_banded_vjp, joint_arguments=("ab", "b"), broadcasts=True)
 
 # Triangular factors
 
@@ -257,21 +292,59 @@ def lu(
     return permutation.astype(lower.dtype), lower, upper
 
 
+def lu_factor(a: Any, overwrite_a: bool = False, check_finite: bool = True) -> tuple:
+    """``scipy.linalg.lu_factor``: both factors in one matrix, and the rows' exchanges as a plain array."""
+    pivots = scipy.linalg.lu_factor(data_of(a), False, check_finite)[1]
+    lower, upper, _ = lu_factors(a)
+    m, n = np.shape(a)[-2:]
+    strict = np.tril(lower, -1)
+    if m > n:
+        upper = np.concatenate([upper, np.zeros((*upper.shape[:-2], m - n, n), upper.dtype)], axis=-2)
+    elif n > m:
+        strict = padded(strict, 0, n - m)
+    return upper + strict, pivots
+
+
+def lu_solve(lu_and_piv: tuple, b: Any, trans: int = 0, overwrite_b: bool = False, check_finite: bool = True) -> Any:
+    """``scipy.linalg.lu_solve`` of one matrix: two triangular systems, of the right-hand side with its rows exchanged.
+
+    >>> lu_solve(lu_factor(np.array([[1.0, 2.0], [3.0, 4.0]])), np.array([5.0, 11.0]))
+    array([1., 2.])
+    """
+    factors, pivots = lu_and_piv
+    if factors.ndim != 2:
+        raise ValueError(f"lu_solve: expected one matrix of factors, not shape {factors.shape}; call it for each")
+    order = np.arange(len(pivots))
+    for i, pivot in enumerate(pivots):
+        order[[i, pivot]] = order[[pivot, i]]
+    keywords = dict(trans=trans, check_finite=check_finite)
+    if trans == 0:
+        b = solve_triangular(factors, b[order], lower=True, unit_diagonal=True, **keywords)
+        return solve_triangular(factors, b, **keywords)
+    b = solve_triangular(factors, solve_triangular(factors, b, **keywords), lower=True, unit_diagonal=True, **keywords)
+    return b[np.argsort(order)]
+
+
 # Matrices from vectors
 
 
 def toeplitz(c: Any, r: Any = None) -> Any:
     """``scipy.linalg.toeplitz``: constant diagonals, from the first column and (else its conjugate) the first row.
 
+    Columns and rows on the last axis make stacks of matrices, as in recent versions of SciPy.
+
     >>> toeplitz(np.array([1, 2]), np.array([1, 4, 5]))
     array([[1, 4, 5],
            [2, 1, 4]])
     """
-    c = np.reshape(c, -1) if r is None or np.ndim(c) != 1 else c
-    r = np.conj(c) if r is None else np.reshape(r, -1)
-    values = np.concatenate([np.flip(c), r[1:]])
-    rows, columns = np.ogrid[: c.shape[0], : r.shape[0]]
-    return values[c.shape[0] - 1 - rows + columns]
+    c = np.atleast_1d(c)
+    r = np.conj(c) if r is None else np.atleast_1d(r)
+    batch = np.broadcast_shapes(c.shape[:-1], r.shape[:-1])
+    m, n = c.shape[-1], r.shape[-1]
+    first, rest = np.flip(c, -1), r[..., 1:]
+    values = np.concatenate([np.broadcast_to(x, (*batch, x.shape[-1])) for x in (first, rest)], axis=-1)
+    rows, across = np.ogrid[:m, :n]
+    return values[..., m - 1 - rows + across]
 
 
 def block_diag(*arrs: Any) -> Any:

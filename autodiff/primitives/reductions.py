@@ -210,7 +210,12 @@ def share_among(g: Any, a: Any, level: Any, axis: Axes, where: Any = True, initi
     counts = np.count_nonzero(winners, normalize_axes(axis, a.ndim), keepdims=True)
     if initial is not NO_VALUE and initial is not None:
         counts = counts + (level == initial)
-    return np.where(winners, g / as_float(np.maximum(counts, 1), g.dtype), 0)
+    share = g / as_float(np.maximum(counts, 1), g.dtype)
+    if type(share) is not np.ndarray or type(winners) is not np.ndarray:
+        return np.where(winners, share, 0)
+    gradient = np.zeros(a.shape, share.dtype)  # which costs nothing where there is no winner, as numpy.where does
+    np.copyto(gradient, share, where=winners)
+    return gradient
 
 
 def extremum_vjp(g: Any, a: Any, axis: Axes, keepdims: Any, initial: Any, where: Any, out: Any) -> Any:

@@ -90,8 +90,22 @@ defvjp(np.linalg.eigh, forward=_eigh, multiple=True, a=eigh_vjp)
 # Any square matrices
 
 
+def defective(values: Any, vectors: Any) -> np.ndarray:
+    """Whether eigenvalues coincide and their vectors do too, to about half of the digits.
+
+    There the vectors are no basis, and no function of the eigenvalues has a gradient that could be found from them.
+    """
+    values, vectors = data_of(values), data_of(vectors)
+    cosines = np.abs(adjoint(vectors) @ vectors)
+    parallel = 1 - cosines**2 <= 64 * max(values.shape[-1], 1) * np.finfo(values.dtype).eps
+    return (parallel & np.isnan(gaps(values)))[..., None, None].any((-4, -3))
+
+
 def eig_vjp(g: tuple, out: tuple) -> Any:
-    """``V^-H (diag(g_w) + (V^H g_V - V^H V diag(Re(V^H g_V))) / conj(w_k - w_j)) V^H`` for columns of length 1."""
+    """``V^-H (diag(g_w) + (V^H g_V - V^H V diag(Re(V^H g_V))) / conj(w_k - w_j)) V^H`` for columns of length 1.
+
+    Defective matrices get NaN.
+    """
     values, vectors = out
     g_values, g_vectors = conj(g[0]), conj(g[1])
     projected = adjoint(vectors) @ g_vectors
@@ -100,7 +114,15 @@ def eig_vjp(g: tuple, out: tuple) -> Any:
     lengths = np.real(diagonal_of(projected))
     moved = projected - (adjoint(vectors) @ vectors) * lengths[..., None, :]
     inner = on_diagonal(g_values) + over(moved, conj(gaps(values)))
-    return conj(np.linalg.solve(adjoint(vectors), inner @ adjoint(vectors)))
+    return through_basis(inner, values, vectors)
+
+
+def through_basis(inner: Any, values: Any, vectors: Any) -> Any:
+    """``conj(V^-H inner V^H)``, NaN where the vectors are no basis."""
+    hopeless = defective(values, vectors)
+    basis = np.where(hopeless, np.eye(values.shape[-1]), vectors) if hopeless.any() else vectors
+    gradient = conj(np.linalg.solve(adjoint(basis), inner @ adjoint(basis)))
+    return np.where(hopeless, np.nan, gradient) if hopeless.any() else gradient
 
 
 def eigvals_vjp(g: Any, a: Any, out: Any) -> Any:
@@ -112,7 +134,7 @@ def eigvals_vjp(g: Any, a: Any, out: Any) -> Any:
     order = np.abs(found[..., :, None] - wanted[..., None, :]).argmin(-1)
     if (np.sort(order, -1) == np.arange(order.shape[-1])).all():
         g = np.take_along_axis(g, order, -1)
-    return conj(np.linalg.solve(adjoint(vectors), conj(g)[..., :, None] * adjoint(vectors)))
+    return through_basis(on_diagonal(conj(g)), values, vectors)
 
 
 defvjp(np.linalg.eig, multiple=True, a=eig_vjp)
@@ -121,8 +143,8 @@ defvjp(np.linalg.eigvals, a=eigvals_vjp)
 # Singular values and vectors
 
 
-def _svd(a: Any) -> tuple:
-    return np.linalg.svd(a, full_matrices=False)
+def _svd(a: Any, full_matrices: bool) -> tuple:
+    return np.linalg.svd(a, full_matrices)
 
 
 def _svdvals(x: Any, /) -> Any:
@@ -132,16 +154,22 @@ def _svdvals(x: Any, /) -> Any:
 def svd_vjp(g: tuple, a: Any, out: tuple) -> Any:
     """Townsend 2016, with ``(X s_k + s_j Y) / (s_k**2 - s_j**2)`` as two parts, over the differences and over the sums.
 
-    X and Y are the antisymmetric parts of ``U^H g_U`` and ``V^H g_V``.
+    X and Y are the antisymmetric parts of ``U^H g_U`` and ``V^H g_V``. The matrix does not determine the columns that
+    ``full_matrices`` adds: ValueError if anything depends on them.
     """
-    u, values, vh = out
-    g_u, g_values, g_v = conj(g[0]), g[1], adjoint(conj(g[2]))
+    n = out[1].shape[-1]
+    if any(np.any(data_of(extra)) for extra in (g[0][..., :, n:], g[2][..., n:, :])):
+        raise ValueError(
+            f"the gradient of svd: the function depends on the vectors that full_matrices=True adds for a matrix of "
+            f"shape {a.shape}, which it does not determine; pass full_matrices=False"
+        )
+    u, values, vh = out[0][..., :, :n], out[1], out[2][..., :n, :]
+    g_u, g_values, g_v = conj(g[0][..., :, :n]), g[1], adjoint(conj(g[2][..., :n, :]))
     v = adjoint(vh)
     of_u, of_v = adjoint(u) @ g_u, vh @ g_v
     x, y = of_u - adjoint(of_u), of_v - adjoint(of_v)
     touched = (np.abs(data_of(of_u)) + np.abs(data_of(of_v))) > 0
     either = touched | np.swapaxes(touched, -1, -2)
-    n = values.shape[-1]
     sums = np.where(np.eye(n, dtype=bool), np.inf, values[..., None, :] + values[..., :, None])
     apart = gaps(values)
     inner = np.where(either, ((x + y) / apart + (x - y) / sums) / 2, 0)
@@ -158,22 +186,21 @@ def svd_vjp(g: tuple, a: Any, out: tuple) -> Any:
 
 
 defvjp(np.linalg.svdvals, forward=_svdvals, x=lambda g, x: singular_values_vjp(g, x))
-reduced_svd: Any = defvjp(_svd, multiple=True, a=svd_vjp)
+svd_factors: Any = defvjp(_svd, multiple=True, a=svd_vjp)
 
 
 @implements(np.linalg.svd)
 def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
-    """``numpy.linalg.svd``; with ``full_matrices`` of square matrices, as the others' additional columns are not
-    determined by the matrix."""
-    if hermitian:
-        raise ValueError("svd: hermitian=True has no gradient; take np.linalg.eigh, or leave it out")
+    """``numpy.linalg.svd``; of Hermitian matrices by their eigenvalues and -vectors, as NumPy does it."""
+    if not hermitian:
+        return svd_factors(a, full_matrices) if compute_uv else np.linalg.svdvals(a)
     if not compute_uv:
-        return np.linalg.svdvals(a)
-    if full_matrices and a.shape[-1] != a.shape[-2]:
-        raise ValueError(
-            f"svd: the full matrices of one of shape {a.shape} have columns without a gradient; pass full_matrices=False"
-        )
-    return reduced_svd(a)
+        return np.flip(np.sort(np.abs(np.linalg.eigvalsh(a)), -1), -1)
+    values, vectors = np.linalg.eigh(a)
+    order = np.flip(np.argsort(np.abs(data_of(values)), -1), -1)
+    values = np.take_along_axis(values, order, -1)
+    u = np.take_along_axis(vectors, order[..., None, :], -1)
+    return u, np.abs(values), adjoint(u * np.sign(data_of(values))[..., None, :])
 
 
 # Norms
@@ -191,9 +218,26 @@ def unit(x: Any, size: Any) -> Any:
     return np.where(size == 0, 0, conj(x) / np.where(size == 0, 1, size))
 
 
+def rounded_powers(size: Any, ord: Any) -> bool:
+    """Whether the powers that a norm was computed from over- or underflowed, so that it has few right digits or none."""
+    order, number = 2 if ord is None else ord, np.finfo(size.dtype)
+    if order in (0, 1) or np.isinf(order):
+        return False
+    with np.errstate(all="ignore"):
+        powers = data_of(size) ** abs(order)
+    return not ((powers >= number.tiny / number.eps) & (powers <= number.max)).all()
+
+
 def vector_norm_vjp(g: Any, x: Any, ord: Any, axis: Any, keepdims: bool, out: Any) -> Any:
-    """``|x_i|**(p-1) / |x|**(p-1) * sign(x_i)``, and 0 for a norm of 0; the largest share for infinite p, if tied."""
+    """``|x_i|**(p-1) / |x|**(p-1) * sign(x_i)``, and 0 for x = 0; the largest share for infinite p, if tied.
+
+    It is the same for all multiples of x, and found for one whose powers neither overflow nor underflow.
+    """
     g, size = (keep_axes(value, x.shape, axis, keepdims) for value in (g, out))
+    if rounded_powers(size, ord):
+        peak = np.abs(data_of(x)).max(axis, keepdims=True, initial=0)
+        x = x / np.where((peak == 0) | np.isinf(peak), 1, peak)
+        size = np.linalg.norm(x, ord, axis, keepdims=True)
     if ord is None or ord == 2:
         return g * unit(x, size)
     moduli = np.abs(x)
@@ -270,9 +314,20 @@ def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
 
 @implements(np.linalg.cond)
 def cond(x: Any, p: Any = None) -> Any:
-    """``numpy.linalg.cond``: the ratio of the extreme singular values, or ``norm(x, p) * norm(inv(x), p)``."""
+    """``numpy.linalg.cond``: the ratio of the extreme singular values, or ``norm(x, p) * norm(inv(x), p)``.
+
+    A singular matrix has the condition inf, and no finite gradient.
+    """
+    if x.size == 0:
+        raise np.linalg.LinAlgError(f"cond of a matrix without entries, of shape {x.shape}")
     if p is None or p in (2, -2):
         values = np.linalg.svdvals(x)
-        return values[..., -1] / values[..., 0] if p == -2 else values[..., 0] / values[..., -1]
-    inverse = np.linalg.inv(np.multiply(x, np.float64(1)))  # in double precision, as NumPy does
-    return (norm(x, p, (-2, -1)) * norm(inverse, p, (-2, -1))).astype(x.dtype)
+        ends = values[..., 0], values[..., -1]
+        above, below = ends[::-1] if p == -2 else ends
+        with np.errstate(all="ignore"):
+            return (above + (data_of(ends[0]) == 0)) / below  # 1 / 0 for a matrix of zeros
+    singular = np.isinf(np.linalg.cond(data_of(x), p))
+    regular = x + np.where(singular[..., None, None], np.eye(x.shape[-1]) - data_of(x), 0) if singular.any() else x
+    inverse = np.linalg.inv(np.multiply(regular, np.float64(1)))  # in double precision, as NumPy does
+    product = norm(x, p, (-2, -1)) * norm(inverse, p, (-2, -1))
+    return (product * np.where(singular, np.inf, 1) if singular.any() else product).astype(x.dtype)

@@ -19,6 +19,8 @@ from ..primitives.matrix_functions import (
     expm,
     logm,
     lu,
+    lu_factor,
+    lu_solve,
     solve_banded,
     solve_sylvester,
     solve_triangular,
@@ -39,6 +41,8 @@ __all__ = [
     "inv",
     "logm",
     "lu",
+    "lu_factor",
+    "lu_solve",
     "norm",
     "pinv",
     "qr",
@@ -63,13 +67,43 @@ def solve(
     a: Any, b: Any, lower: bool = False, overwrite_a: bool = False, overwrite_b: bool = False,
     check_finite: bool = True, assume_a: Any = None, transposed: bool = False,
 ) -> Any:  # fmt: skip
-    """``scipy.linalg.solve`` of a general matrix; what ``assume_a`` promises must hold of all of its entries."""
+    """``scipy.linalg.solve``, of the matrix that SciPy takes ``a`` for."""
+    a = taken_for(a, assume_a, lower)
     return np.linalg.solve(np.matrix_transpose(a) if transposed else a, b)
 
 
-def inv(a: Any, overwrite_a: bool = False, check_finite: bool = True, *, assume_a: Any = None, lower: Any = None) -> Any:
-    """``scipy.linalg.inv``, as ``numpy.linalg.inv``."""
-    return np.linalg.inv(a)
+def inv(
+    a: Any, overwrite_a: bool = False, check_finite: bool = True, *, assume_a: Any = None, lower: bool = False
+) -> Any:
+    """``scipy.linalg.inv``, of the matrix that SciPy takes ``a`` for."""
+    return np.linalg.inv(taken_for(a, assume_a, lower))
+
+
+def taken_for(a: Any, structure: str | None, lower: bool) -> Any:
+    """The matrix of which SciPy reads the entries that ``assume_a`` leaves; no others have a gradient.
+
+    >>> taken_for(np.array([[1.0, 99.0], [2.0, 3.0]]), "sym", lower=True)
+    array([[1., 2.],
+           [2., 3.]])
+    """
+    match structure:
+        case None | "gen" | "general" | "banded":
+            return a
+        case "diagonal":
+            return np.tril(np.triu(a))
+        case "tridiagonal":
+            return np.tril(np.triu(a, -1), 1)
+        case "upper triangular":
+            return np.triu(a)
+        case "lower triangular":
+            return np.tril(a)
+        case "sym" | "symmetric":
+            beside = np.tril(a, -1) if lower else np.triu(a, 1)
+            return beside + beside.mT + np.tril(np.triu(a))
+        case "her" | "hermitian" | "pos" | "positive definite":
+            beside = np.tril(a, -1) if lower else np.triu(a, 1)
+            return beside + np.conj(beside).mT + np.tril(np.triu(np.real(a)))
+    raise ValueError(f"{structure} is not a recognized matrix structure")
 
 
 def det(a: Any, overwrite_a: bool = False, check_finite: bool = True) -> Any:

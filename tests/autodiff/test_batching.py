@@ -89,9 +89,10 @@ def test_an_error_of_a_rule_is_raised_as_it_is() -> None:
 
 
 def test_large_jacobians_are_computed_in_parts(monkeypatch: Any) -> None:
-    monkeypatch.setattr(functional, "ROWS_AT_ONCE", 12)
-    x = np.arange(1.0, 6.0)
-    np.testing.assert_array_equal(jacobian(lambda x: x * x)(x), np.diag(2 * x))
+    x = np.arange(1.0, 21.0)
+    for entries in (20 * 9, 20 * 7):  # nine rows at a time, and too few to be worth it
+        monkeypatch.setattr(functional, "ENTRIES_AT_ONCE", entries)
+        np.testing.assert_array_equal(jacobian(lambda x: x * x)(x), np.diag(2 * x))
 
 
 def test_jacobians_of_complex_functions_are_computed_together_too() -> None:

@@ -38,9 +38,10 @@ def put_back(g: np.ndarray, x: np.ndarray, out: np.ndarray) -> np.ndarray:
 
 
 def to_winners(g: np.ndarray, x: np.ndarray, out: np.ndarray) -> np.ndarray:
-    """The largest entry takes all; ties, which the data has not, are not shared."""
+    """The largest entries of each row share the gradient of their row."""
+    winners = x == out[:, None]
     gradient = np.zeros_like(x)
-    gradient[np.arange(len(x)), x.argmax(1)] = g
+    np.copyto(gradient, (g / np.count_nonzero(winners, axis=1))[:, None], where=winners)
     return gradient
 
 

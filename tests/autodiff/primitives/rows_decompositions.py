@@ -159,8 +159,7 @@ ROWS = {
     np.linalg.solve: systems(),
     np.linalg.inv: of_square(np.linalg.inv),
     np.linalg.pinv: of_any(np.linalg.pinv),
-    decompositions._lstsq: st.one_of(fits(lambda a, b: decompositions.least_squares(a, b)[0]),
-                                     fits(lambda a, b: decompositions.least_squares(a, b)[2])),  # fmt: skip
+    decompositions._lstsq: st.one_of(*(fits(lambda a, b, i=i: decompositions.least_squares(a, b)[i]) for i in (0, 3))),
     np.linalg.lstsq: st.one_of(*(fits(lambda a, b, i=i: np.linalg.lstsq(a, b)[i]) for i in (0, 1, 3))),
     np.linalg.tensorsolve: of_square(lambda a: np.linalg.tensorsolve(a, a[0]), (2, 3), batched=False),
     np.linalg.tensorinv: of_square(lambda a: np.linalg.tensorinv(a, ind=1), (2, 3), batched=False),
@@ -186,7 +185,7 @@ ROWS = {
     np.linalg.eigvals: of_square(lambda a: np.real(np.linalg.eigvals(a) ** 2)),
     np.linalg.svdvals: of_any(np.linalg.svdvals),
     np.linalg.svd: st.one_of(of_any(all_of_svd), of_any(lambda a: np.linalg.svd(a, compute_uv=False))),
-    spectra._svd: of_any(lambda a: spectra.reduced_svd(a)[1]),
+    spectra._svd: of_any(lambda a: spectra.svd_factors(a, True)[1]),
     np.linalg.norm: st.one_of(norms(), spectral_norms()),
     spectra._vector_norm: norms(spectra.vector_norm_of).filter(lambda call: call[1][0].ndim == 1),
     np.linalg.vector_norm: vector_norms(),
