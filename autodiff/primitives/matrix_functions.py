@@ -51,9 +51,17 @@ def _logm(A: Any) -> Any:
 
 
 def logm_vjp(g: Any, A: Any) -> Any:
-    """NaN where A is singular: what SciPy puts in place of log(0) has no derivative."""
+    """That at ``A / size``, divided by size: multiples of A have the same logarithm but for a multiple of 1.
+
+    NaN where A is singular: what SciPy puts in place of log(0) has no derivative.
+    """
     singular = (np.linalg.eigvals(data_of(A)) == 0).any(-1)[..., None, None]
-    return along(logm, in_double(np.where(singular, np.nan, A) if singular.any() else A).mT, g)
+    size = largest(A)
+    A = in_double(A) / size
+    if singular.any():
+        A = np.where(singular, np.eye(A.shape[-1]), A)
+    gradient = along(logm, A.mT, g) / size
+    return np.where(singular, np.nan, gradient) if singular.any() else gradient
 
 
 def _sqrtm(A: Any) -> Any:

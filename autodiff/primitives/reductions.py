@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..broadcasting import Axes, expand, keep_axes, normalize_axes, unbroadcast
+from ..broadcasting import Axes, expand, keep_axes, normalize_axes, repeated, unbroadcast
 from ..dispatch import unwrap
 from ..primitive import Primitive, Pullback, defvjp, implements
 from ..support import Support
@@ -194,7 +194,7 @@ def sum_vjp(g: Any, a_shape: Shape, axis: Axes, keepdims: Any, where: Any) -> An
 
 def mean_vjp(g: Any, a_shape: Shape, axis: Axes, keepdims: Any, where: Any) -> Any:
     counts = as_float(count_along(a_shape, axis, where), g.dtype)
-    return only_where(np.broadcast_to(keep_axes(g, a_shape, axis, keepdims) / counts, a_shape), where)
+    return only_where(repeated(keep_axes(g, a_shape, axis, keepdims) / counts, a_shape), where)
 
 
 def share_among(g: Any, a: Any, level: Any, axis: Axes, where: Any = True, initial: Any = NO_VALUE) -> Any:

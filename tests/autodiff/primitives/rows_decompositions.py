@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import scipy
 import scipy.linalg
 from hypothesis import strategies as st
 
@@ -14,6 +15,8 @@ from autodiff.testing.strategies import arrays, distinct_arrays, lattice
 
 SMALL = lattice(-1, 1)
 BATCHES = st.sampled_from([(), (), (2,), (2, 1)])
+SCIPYS_BATCHES = BATCHES if np.lib.NumpyVersion(scipy.__version__) >= "1.16.0" else st.just(())
+"""SciPy's functions of matrices all take stacks of them since then."""
 
 
 def matrix(draw: Any, m: int, n: int, batch: tuple[int, ...] = ()) -> np.ndarray:
@@ -22,24 +25,24 @@ def matrix(draw: Any, m: int, n: int, batch: tuple[int, ...] = ()) -> np.ndarray
     return x + np.eye(m, n) * (2.0 + np.arange(n))
 
 
-def of_square(function: Callable, sides: Any = (0, 1, 2, 3), batched: bool = True, scale: float = 1.0) -> Any:
+def of_square(function: Callable, sides: Any = (0, 1, 2, 3), batches: Any = BATCHES, scale: float = 1.0) -> Any:
     """Calls with a square matrix, or a stack of them."""
 
     @st.composite
     def draw(draw: Any) -> tuple[Callable, list]:
         n = draw(st.sampled_from(sides))
-        return function, [matrix(draw, n, n, draw(BATCHES) if batched else ()) * scale]
+        return function, [matrix(draw, n, n, draw(batches)) * scale]
 
     return draw()
 
 
-def of_any(function: Callable, shapes: Any = ((3, 2), (2, 3), (2, 2), (1, 1)), batched: bool = True) -> Any:
+def of_any(function: Callable, shapes: Any = ((3, 2), (2, 3), (2, 2), (1, 1))) -> Any:
     """Calls with a matrix of full rank, or a stack of them."""
 
     @st.composite
     def draw(draw: Any) -> tuple[Callable, list]:
         m, n = draw(st.sampled_from(shapes))
-        return function, [matrix(draw, m, n, draw(BATCHES) if batched else ())]
+        return function, [matrix(draw, m, n, draw(BATCHES))]
 
     return draw()
 
@@ -50,11 +53,10 @@ def of_symmetric(function: Callable) -> Any:
 
 
 @st.composite
-def systems(draw: Any, solve: Callable = np.linalg.solve, batched: bool = True) -> tuple[Callable, list]:
+def systems(draw: Any) -> tuple[Callable, list]:
     n = draw(st.integers(0, 3))
-    a = matrix(draw, n, n, draw(BATCHES) if batched else ())
     b = draw(arrays(draw(st.sampled_from([(n,), (n, 2)])), SMALL))
-    return solve, [a, b]
+    return np.linalg.solve, [matrix(draw, n, n, draw(BATCHES)), b]
 
 
 @st.composite
@@ -115,34 +117,32 @@ def triangular(draw: Any) -> tuple[Callable, list]:
         trans=draw(st.sampled_from([0, 1, "N", "T", "C"])), lower=draw(st.booleans()), unit_diagonal=draw(st.booleans())
     )
     b = draw(arrays(draw(st.sampled_from([(n,), (n, 2)])), SMALL))
-    return (lambda a, b: matrix_functions.solve_triangular(a, b, **keywords)), [matrix(draw, n, n), b]
+    a = matrix(draw, n, n, draw(SCIPYS_BATCHES))
+    return (lambda a, b: matrix_functions.solve_triangular(a, b, **keywords)), [a, b]
 
 
 @st.composite
 def factored(draw: Any) -> tuple[Callable, list]:
     n, lower = draw(st.integers(1, 3)), draw(st.booleans())
     b = draw(arrays(draw(st.sampled_from([(n,), (n, 2)])), SMALL))
-    return (lambda c, b: matrix_functions.cho_solve((c, lower), b)), [matrix(draw, n, n), b]
+    c = matrix(draw, n, n, draw(SCIPYS_BATCHES))
+    return (lambda c, b: matrix_functions.cho_solve((c, lower), b)), [c, b]
 
 
 @st.composite
 def banded(draw: Any) -> tuple[Callable, list]:
     n, (below, above) = 4, draw(st.sampled_from([(2, 1), (1, 2), (0, 1), (1, 0), (1, 1), (0, 0), (3, 2)]))
-    ab = draw(arrays((below + above + 1, n), SMALL)) / 4
-    ab[above] += 3
-    b = draw(arrays(draw(st.sampled_from([(n,), (n, len(ab))])), SMALL))
+    ab = draw(arrays((*draw(SCIPYS_BATCHES), below + above + 1, n), SMALL)) / 4
+    ab[..., above, :] += 3
+    b = draw(arrays(draw(st.sampled_from([(n,), (n, 2)])), SMALL))
     return (lambda ab, b: matrix_functions.solve_banded((below, above), ab, b)), [ab, b]
 
 
 @st.composite
 def sylvester(draw: Any) -> tuple[Callable, list]:
     m, n = draw(st.sampled_from([(2, 3), (2, 2), (1, 1)]))
-    return matrix_functions.solve_sylvester, [matrix(draw, m, m), matrix(draw, n, n), draw(arrays((m, n), SMALL))]
-
-
-def first_times_all(factors: Any) -> Any:
-    """A function of all outputs that signs and phases of vectors do not change."""
-    return sum((np.sum(factor * factor * (i + 1.5), -1).sum() for i, factor in enumerate(factors)), start=0.0)
+    a = matrix(draw, m, m, draw(SCIPYS_BATCHES))
+    return matrix_functions.solve_sylvester, [a, matrix(draw, n, n), draw(arrays((m, n), SMALL))]
 
 
 def reconstruction(values: Any, vectors: Any) -> Any:
@@ -158,11 +158,11 @@ def all_of_svd(a: Any) -> Any:
 ROWS = {
     np.linalg.solve: systems(),
     np.linalg.inv: of_square(np.linalg.inv),
-    np.linalg.pinv: of_any(np.linalg.pinv),
+    np.linalg.pinv: st.one_of(of_any(np.linalg.pinv), of_symmetric(lambda a: np.linalg.pinv(a, hermitian=True))),
     decompositions._lstsq: st.one_of(*(fits(lambda a, b, i=i: decompositions.least_squares(a, b)[i]) for i in (0, 3))),
     np.linalg.lstsq: st.one_of(*(fits(lambda a, b, i=i: np.linalg.lstsq(a, b)[i]) for i in (0, 1, 3))),
-    np.linalg.tensorsolve: of_square(lambda a: np.linalg.tensorsolve(a, a[0]), (2, 3), batched=False),
-    np.linalg.tensorinv: of_square(lambda a: np.linalg.tensorinv(a, ind=1), (2, 3), batched=False),
+    np.linalg.tensorsolve: of_square(lambda a: np.linalg.tensorsolve(a, a[0]), (2, 3), st.just(())),
+    np.linalg.tensorinv: of_square(lambda a: np.linalg.tensorinv(a, ind=1), (2, 3), st.just(())),
     np.linalg.det: st.one_of(singular(), of_square(np.linalg.det)),
     decompositions._cofactors: of_square(decompositions.cofactors, (1, 2, 3)),
     decompositions._second_cofactors: second_cofactors(),
@@ -184,7 +184,11 @@ ROWS = {
     np.linalg.eig: of_square(lambda a: np.real(np.linalg.eig(a)[0] ** 2)[..., None] + np.abs(np.linalg.eig(a)[1])),
     np.linalg.eigvals: of_square(lambda a: np.real(np.linalg.eigvals(a) ** 2)),
     np.linalg.svdvals: of_any(np.linalg.svdvals),
-    np.linalg.svd: st.one_of(of_any(all_of_svd), of_any(lambda a: np.linalg.svd(a, compute_uv=False))),
+    np.linalg.svd: st.one_of(
+        of_any(all_of_svd), of_any(lambda a: np.linalg.svd(a, compute_uv=False)), of_any(lambda a: np.linalg.svd(a)[1]),
+        of_symmetric(lambda a: np.linalg.svd(a, compute_uv=False, hermitian=True)),
+        of_symmetric(lambda a: reconstruction(*np.linalg.svd(a, hermitian=True)[1::-1])),
+    ),  # fmt: skip
     spectra._svd: of_any(lambda a: spectra.svd_factors(a, True)[1]),
     np.linalg.norm: st.one_of(norms(), spectral_norms()),
     spectra._vector_norm: norms(spectra.vector_norm_of).filter(lambda call: call[1][0].ndim == 1),
@@ -192,8 +196,8 @@ ROWS = {
     np.linalg.matrix_norm: of_any(np.linalg.matrix_norm),
     np.linalg.cond: st.one_of(of_square(np.linalg.cond, (2, 3)), of_square(lambda a: np.linalg.cond(a, "fro"), (2,))),
     scipy.linalg.expm: of_square(matrix_functions.expm, (1, 2, 3), scale=0.25),
-    scipy.linalg.logm: of_square(lambda a: matrix_functions.logm(a * np.float64(1)), (1, 2, 3), batched=False),
-    scipy.linalg.sqrtm: of_square(matrix_functions.sqrtm, (1, 2, 3), batched=False),
+    scipy.linalg.logm: of_square(lambda a: matrix_functions.logm(a * np.float64(1)), (1, 2, 3), SCIPYS_BATCHES),
+    scipy.linalg.sqrtm: of_square(matrix_functions.sqrtm, (1, 2, 3), SCIPYS_BATCHES),
     scipy.linalg.solve_sylvester: sylvester(),
     scipy.linalg.solve_triangular: triangular(),
     matrix_functions._cho_solved: factored(),
