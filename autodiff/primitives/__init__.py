@@ -8,6 +8,7 @@ from . import (  # noqa: F401
     decompositions,
     elementwise,
     fft,
+    hypergeometric,
     incomplete,
     indexing,
     linalg,

@@ -9,22 +9,23 @@ from typing import Any
 
 import numpy as np
 from scipy import special
-from scipy.special import hyp1f1, i0, i1, iv, ive, j0, j1, jv, k0, k1, kv, kve, y0, y1, yv
+from scipy.special import i0, i1, iv, ive, j0, j1, jv, k0, k1, kv, kve, y0, y1, yv
 
 from ..primitive import defvjp
+from .hypergeometric import kummer
 
 ORDER = ("v", "x")
 
 
 def i0e_vjp(g: Any, x: Any) -> Any:
     """Of ``i0e(x) = 1F1(1/2; 1; -2|x|)`` (DLMF 10.39.5), as ``i1e - i0e`` loses its digits where x is large."""
-    return -g * np.sign(x) * hyp1f1(1.5, 2.0, -2 * np.abs(x))
+    return -g * np.sign(x) * kummer(1.5, 2.0, -2 * np.abs(x))
 
 
 def i1e_vjp(g: Any, x: Any) -> Any:
     """Of ``i1e(x) = x/2 1F1(3/2; 3; -2|x|)`` (DLMF 10.39.5)."""
     size = np.abs(x)
-    return g * ((hyp1f1(1.5, 3.0, -2 * size) - size * hyp1f1(2.5, 4.0, -2 * size)) / 2)
+    return g * ((kummer(1.5, 3.0, -2 * size) - size * kummer(2.5, 4.0, -2 * size)) / 2)
 
 
 def spherical_jn_vjp(g: Any, n: int, z: Any) -> Any:

@@ -387,6 +387,7 @@ def _angle(z: Any, deg: bool = False) -> Any:
 # Comparisons, logic and bits
 constant(np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal)
 constant(np.isclose, np.allclose, np.array_equal, np.array_equiv, np.isin)
+constant(*[getattr(np, name) for name in ("in1d",) if hasattr(np, name)])  # gone from NumPy 2.4
 constant(np.logical_and, np.logical_or, np.logical_xor, np.logical_not, np.any, np.all)
 constant(np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.invert, np.left_shift, np.right_shift, np.bitwise_count)
 constant(np.gcd, np.lcm)

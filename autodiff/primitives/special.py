@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 from scipy import special
-from scipy.special import digamma, eval_gegenbauer, expit, expn, hyp1f1, hyp2f1
+from scipy.special import digamma, eval_gegenbauer, expit, expn
 
 from ..primitive import constant, defvjp
 from ..recorder import untracked
 from ..tensor import Tensor
+from .hypergeometric import gauss, kummer
 from .incomplete import polygamma
 
 ASYMPTOTIC = 6.5
@@ -51,8 +52,9 @@ def _hazard(x: Any) -> Any:
 
 
 def hazard_vjp(g: Any, x: Any, out: Any) -> Any:
-    """``-out (out + x)``, the sum of which cancels for negative x."""
-    return g * np.where(x < 0, out * (out * mills_derivative(-x / math.sqrt(2), 1, 1)), -out * (out + x))
+    """``-out (out + x)``, the sum of which cancels for negative x; far out it is -1 to the last digit."""
+    below = np.where(x < -1e9, -1, out * (out * mills_derivative(-x / math.sqrt(2), 1, 1)))
+    return g * np.where(x < 0, below, -out * (out + x))
 
 
 def rgamma_vjp(g: Any, x: Any, out: Any) -> Any:
@@ -65,7 +67,7 @@ def rgamma_vjp(g: Any, x: Any, out: Any) -> Any:
 
 def boxcox_vjp(g: Any, log: Any, lmbda: Any) -> Any:
     """``d/dl expm1(l log) / l = log**2 exprel'(l log)``, with ``exprel'(z) = 1F1(2; 3; z) / 2``."""
-    inside = log * log * hyp1f1(2.0, 3.0, lmbda * log) / 2
+    inside = log * log * kummer(2.0, 3.0, lmbda * log) / 2
     return g * np.where((log == -np.inf) & (lmbda > 0), 1 / (lmbda * lmbda), inside)
 
 
@@ -90,7 +92,7 @@ def expn_vjp(g: Any, n: Any, x: Any) -> Any:
 def spence_vjp(g: Any, x: Any) -> Any:
     """``log(x) / (1 - x)``; near 1 ``-2F1(1, 1; 2; 1 - x)`` (DLMF 15.4.1), of which all derivatives are exact."""
     near = np.abs(x - 1) < 0.5
-    return g * np.where(near, -hyp2f1(1.0, 1.0, 2.0, 1 - x), np.log(x) / (1 - x))
+    return g * np.where(near, -gauss(1.0, 1.0, 2.0, 1 - x), np.log(x) / (1 - x))
 
 
 def sici_vjp(g: Any, x: Any) -> Any:
@@ -153,7 +155,7 @@ hazard: Any = defvjp(_hazard, kind="elementwise", x=hazard_vjp)
 defvjp(special.expit,     x=lambda g, out: g * (out - out * out))
 defvjp(special.log_expit, x=lambda g, x: g * expit(-x))
 defvjp(special.logit,     x=lambda g, x: g / (x * (1 - x)))
-defvjp(special.exprel,    x=lambda g, x: g * (hyp1f1(2.0, 3.0, x) / 2))
+defvjp(special.exprel,    x=lambda g, x: g * (kummer(2.0, 3.0, x) / 2))
 defvjp(special.exp2,      x=lambda g, out: g * (LOG2 * out))
 defvjp(special.exp10,     x=lambda g, out: g * (LOG10 * out))
 defvjp(special.expm1,     x=lambda g, x: g * np.exp(x))
@@ -201,15 +203,12 @@ defvjp(special.exp1,      x=lambda g, x: -g * (np.exp(-x) / x))
 defvjp(special.expi,      x=lambda g, x: g * (np.exp(x) / x))
 defvjp(special.expn,      names=("n", "x"), x=expn_vjp)
 defvjp(special.sici,      multiple=True, x=sici_vjp)
-defvjp(special.ellipk,    x=lambda g, x: g * (math.pi / 8 * hyp2f1(1.5, 1.5, 2.0, x)))
-defvjp(special.ellipe,    x=lambda g, x: g * (-math.pi / 8 * hyp2f1(0.5, 1.5, 2.0, x)))
+defvjp(special.ellipk,    x=lambda g, x: g * (math.pi / 8 * gauss(1.5, 1.5, 2.0, x)))
+defvjp(special.ellipe,    x=lambda g, x: g * (-math.pi / 8 * gauss(0.5, 1.5, 2.0, x)))
 lambertw: Any = defvjp(special.lambertw, forward=_lambertw, kind="elementwise",
                        z=lambda g, out: g * (np.exp(-out) / (1 + out)))
 
-# Hypergeometric functions (DLMF 13.3.15, 15.5.1) and polynomials (DLMF 18.9.19 to 18.9.25)
-defvjp(special.hyp1f1,    names=("a", "b", "x"),      x=lambda g, a, b, x: g * (a / b * hyp1f1(a + 1, b + 1, x)))
-defvjp(special.hyp2f1,    names=("a", "b", "c", "z"),
-       z=lambda g, a, b, c, z: g * (a * b / c * hyp2f1(a + 1, b + 1, c + 1, z)))
+# Polynomials (DLMF 18.9.19 to 18.9.25)
 defvjp(special.eval_gegenbauer, names=("n", "alpha", "x"),
        x=lambda g, n, alpha, x: degree_vjp(g, n, x, 2 * alpha, alpha + 1))
 defvjp(special.eval_legendre,   names=("n", "x"), x=lambda g, n, x: degree_vjp(g, n, x, 1.0, 1.5))

@@ -134,7 +134,7 @@ def banded(draw: Any) -> tuple[Callable, list]:
     n, (below, above) = 4, draw(st.sampled_from([(2, 1), (1, 2), (0, 1), (1, 0), (1, 1), (0, 0), (3, 2)]))
     ab = draw(arrays((*draw(SCIPYS_BATCHES), below + above + 1, n), SMALL)) / 4
     ab[..., above, :] += 3
-    b = draw(arrays(draw(st.sampled_from([(n,), (n, 2)])), SMALL))
+    b = draw(arrays(draw(st.sampled_from([(n,), (n, ab.shape[-2])])), SMALL))
     return (lambda ab, b: matrix_functions.solve_banded((below, above), ab, b)), [ab, b]
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scipy import special
 
 from autodiff.primitives.bessel import spherical_jn
+from autodiff.primitives.hypergeometric import gauss, kummer
 from autodiff.primitives.incomplete import betainc_by, gammainc_by_a, polygamma
 from autodiff.primitives.softmax import log_softmax, log_sum_exp, softmax
 from autodiff.primitives.special import hazard, hurwitz, lambertw, mills_derivative, multigammaln
@@ -139,8 +140,6 @@ ROWS = {
     special.sici:       calls(lambda x: np.stack(special.sici(x)), positive),
     special.ellipk:     calls(special.ellipk, inside_one),
     special.ellipe:     calls(special.ellipe, inside_one),
-    special.hyp1f1:     with_parameters(special.hyp1f1, (0.5, 1.5), any_real),
-    special.hyp2f1:     with_parameters(special.hyp2f1, (0.5, 1.5, 2.0), inside_one),
     special.j0:         calls(special.j0, any_real),
     special.j1:         calls(special.j1, any_real),
     special.y0:         calls(special.y0, positive),
@@ -169,6 +168,8 @@ ROWS = {
     special.lambertw:        branches(),
     special.multigammaln:    calls(lambda a: multigammaln(a, 3), lattice(1.5, 4)),
     hurwitz.__wrapped__:     orders(hurwitz, positive, st.sampled_from([2, 2.5, 4.0])),
+    kummer.__wrapped__:      with_parameters(kummer, (0.5, 1.5), any_real),
+    gauss.__wrapped__:       with_parameters(gauss, (0.5, 1.5, 2.0), lattice(-3, 0.75)),
     hazard.__wrapped__:      calls(hazard, any_real),
     mills_derivative.__wrapped__: mills(),
     gammainc_by_a.__wrapped__:    derivatives(gammainc_by_a, positive, positive),

@@ -80,7 +80,7 @@ def test_single_precision_stays_single():
 
 
 def test_empty_operands_have_empty_gradients_or_numpys_error():
-    with pytest.raises(ValueError, match="a cannot be empty"):
+    with pytest.raises(ValueError, match="cannot be empty"):
         np.convolve(Tensor(np.zeros(0), requires_grad=True), np.ones(2))
     x, y = gradients(lambda x, y: signal.fftconvolve(x, y), np.zeros((2, 0)), np.ones((2, 3)))
     assert x.shape == (2, 0)

@@ -19,6 +19,8 @@ ALL_MODES = "constant edge linear_ramp maximum mean median minimum reflect symme
 def test_values_are_numpys_however_wide_the_padding(mode, width, dtype):
     x = np.random.default_rng(0).normal(size=(2, 3)).astype(dtype)
     found = np.pad(Tensor(x, requires_grad=True), width, mode)
+    if isinstance(width, dict):
+        width = ((0, 0), (3, 3)) if 1 in width else ((4, 1), (0, 0))  # as NumPy takes it before version 2.4
     np.testing.assert_array_equal(found.data, np.pad(x, width, mode), strict=True)
 
 
