@@ -1,6 +1,7 @@
 """Bessel functions, their modified, scaled and spherical forms.
 
-Orders are constants: tracked ones are refused by name. The derivatives (DLMF 10.6.1 and 10.29.1) divide by nothing, so they are right at 0 too.
+Orders are constants: tracked ones are refused by name. The derivatives (DLMF 10.6.1 and 10.29.1) divide by nothing, so
+they are right at 0 too.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ def i0e_vjp(g: Any, x: Any) -> Any:
 
 
 def i1e_vjp(g: Any, x: Any) -> Any:
-    """Of ``i1e(x) = x/2 1F1(3/2; 3; -2|x|)`` (DLMF 10.39.5)."""
-    size = np.abs(x)
-    return g * ((kummer(1.5, 3.0, -2 * size) - size * kummer(2.5, 4.0, -2 * size)) / 2)
+    """``i0e - i1e - i1e / x`` for positive x, the difference and the quotient by the same formula."""
+    z = -2 * np.abs(x)
+    return g * (kummer(1.5, 2.0, z) - kummer(1.5, 3.0, z) / 2)
 
 
 def spherical_jn_vjp(g: Any, n: int, z: Any) -> Any:

@@ -60,7 +60,7 @@ def _lstsq(a: Any, b: Any, rcond: Any = None) -> tuple:
 
 
 def cutoff(a: Any, rcond: Any) -> float:
-    """The share of the largest singular value from which on ``lstsq`` counts one; LAPACK reads a negative one as eps."""
+    """The share of the largest singular value from which on ``lstsq`` counts one; a negative one stands for eps."""
     eps = float(np.finfo(a.dtype).eps)
     return max(a.shape) * eps if rcond is None else eps if rcond < 0 else rcond
 
@@ -256,9 +256,9 @@ reduced_qr: Any = defvjp(_qr, multiple=True, a=qr_vjp)
 
 @implements(np.linalg.qr)
 def qr(a: Any, mode: str = "reduced") -> Any:
-    """``numpy.linalg.qr``; of tall matrices all but ``mode="complete"``, which adds columns that A does not determine."""
+    """``numpy.linalg.qr``; for tall matrices not ``mode="complete"``, whose columns A does not all determine."""
     if mode == "complete" and a.shape[-2] > a.shape[-1]:
-        raise ValueError(f"qr: mode='complete' of a tall matrix {a.shape} has columns without a gradient; use 'reduced'")
+        raise ValueError(f"qr: mode='complete' of a tall matrix {a.shape} has columns without gradient; use 'reduced'")
     if mode not in ("reduced", "complete", "r"):
         raise ValueError(f"qr: mode={mode!r} has no gradient; use 'reduced' or 'r'")
     factors = reduced_qr(a)

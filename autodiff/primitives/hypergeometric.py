@@ -40,6 +40,4 @@ _kummer.__name__, _gauss.__name__ = "kummer", "gauss"
 
 # The derivatives are DLMF 13.3.15 and 15.5.1.
 kummer: Any = defvjp(_kummer, kind="elementwise", x=lambda g, a, b, x: g * (a / b * kummer(a + 1, b + 1, x)))
-gauss: Any = defvjp(
-    _gauss, kind="elementwise", x=lambda g, a, b, c, x: g * (a * b / c * gauss(a + 1, b + 1, c + 1, x))
-)
+gauss: Any = defvjp(_gauss, kind="elementwise", x=lambda g, a, b, c, x: g * (a * b / c * gauss(a + 1, b + 1, c + 1, x)))

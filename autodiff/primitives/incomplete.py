@@ -3,7 +3,8 @@
 Both are distribution functions P(T < x), of a density exp(F(log T)) whose parameters stand linearly next to log T and
 log(1 - T). So the derivatives by parameters are partial expectations E[h(T); T < x], with h the complete Bell
 polynomials of the derivatives of F, and as E[h(T)] = 0 over all T, those over T > x with the other sign. For first
-derivatives ``h = log T - E[log T]`` has one sign on either side of its root, so the side without the root loses no digits.
+derivatives ``h = log T - E[log T]`` has one sign on either side of its root: the side without it loses no digits.
+Higher ones are as exact relative to the terms of h, which may cancel.
 """
 
 from __future__ import annotations
@@ -150,12 +151,14 @@ _gammainc_by_a.__name__, _betainc_by.__name__ = "gammainc_by_a", "betainc_by"
 def gamma_density(a: Any, x: Any) -> Any:
     """``x**(a-1) exp(-x) / gamma(a)``; by logarithms but at 0, where those hide the derivatives."""
     at_zero = x ** (a - 1.0) * np.exp(-x) * special.rgamma(a)
-    return np.where(x == 0, at_zero, np.exp(xlogy(a - 1.0, x) - x - gammaln(a)))
+    inside = np.exp(xlogy(a - 1.0, x) - x - gammaln(a))
+    return np.where(x == 0, at_zero, np.where(x == np.inf, 0, inside))
 
 
 def beta_density(a: Any, b: Any, x: Any) -> Any:
     """``x**(a-1) (1-x)**(b-1) / beta(a, b)``; by logarithms but at the ends, where those hide the derivatives."""
-    at_end = x ** (a - 1.0) * (1 - x) ** (b - 1.0) / special.beta(a, b)
+    norm = np.maximum(special.beta(a, b), np.finfo(np.result_type(x, np.float32)).tiny)
+    at_end = x ** (a - 1.0) * (1 - x) ** (b - 1.0) / norm
     inside = np.exp(xlogy(a - 1.0, x) + xlog1py(b - 1.0, -x) - betaln(a, b))
     return np.where((x == 0) | (x == 1), at_end, inside)
 

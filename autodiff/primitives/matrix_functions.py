@@ -53,15 +53,23 @@ def _logm(A: Any) -> Any:
 def logm_vjp(g: Any, A: Any) -> Any:
     """That at ``A / size``, divided by size: multiples of A have the same logarithm but for a multiple of 1.
 
-    NaN where A is singular: what SciPy puts in place of log(0) has no derivative.
+    NaN where A has an eigenvalue of 0 or, as a complex matrix, on the cut of the logarithm to rounding. Real matrices
+    with negative eigenvalues stay on one side of it as long as all that is computed with is real.
     """
-    singular = (np.linalg.eigvals(data_of(A)) == 0).any(-1)[..., None, None]
-    size = largest(A)
+    values = np.linalg.eigvals(data_of(A))
+    undefined = values == 0
+    if np.iscomplexobj(A):
+        rounding = 8 * max(A.shape[-1], 1) * np.finfo(A.dtype).eps * np.abs(values).max(-1, keepdims=True, initial=0)
+        undefined |= (values.real < 0) & (np.abs(values.imag) <= rounding)
+    size, undefined = largest(A), undefined.any(-1)[..., None, None]
     A = in_double(A) / size
-    if singular.any():
-        A = np.where(singular, np.eye(A.shape[-1]), A)
-    gradient = along(logm, A.mT, g) / size
-    return np.where(singular, np.nan, gradient) if singular.any() else gradient
+    if undefined.any():
+        A = np.where(undefined, np.eye(A.shape[-1]), A)
+    if np.iscomplexobj(g) and not np.iscomplexobj(A):
+        gradient = (along(logm, A.mT, np.real(g)) + 1j * along(logm, A.mT, np.imag(g))) / size
+    else:
+        gradient = along(logm, A.mT, g) / size
+    return np.where(undefined, np.nan, gradient) if undefined.any() else gradient
 
 
 def _sqrtm(A: Any) -> Any:
@@ -79,7 +87,7 @@ def solve_sylvester_vjp(g: Any, a: Any, b: Any, out: Any) -> dict:
 
 
 def solve_regular_sylvester(a: Any, b: Any, q: Any) -> Any:
-    """``solve_sylvester``, or NaN if an eigenvalue of A is one of -B but for rounding: LAPACK solves another equation."""
+    """``solve_sylvester``; NaN if A and -B share an eigenvalue but for rounding, where LAPACK changes the equation."""
     of_a, of_b = np.linalg.eigvals(data_of(a)), np.linalg.eigvals(data_of(b))
     sums = np.abs(of_a[..., :, None] + of_b[..., None, :]).min((-2, -1), initial=np.inf)
     sizes = np.abs(of_a).max(-1, initial=0) + np.abs(of_b).max(-1, initial=0)
@@ -257,17 +265,17 @@ def lu_vjp(g: tuple, a: Any, out: tuple) -> Any:
     m, n = a.shape[-2:]
     k = min(m, n)
     below = right = None
-    l, u = lower[..., :k, :], upper[..., :, :k]
+    square, u = lower[..., :k, :], upper[..., :, :k]
     g_l, rest_l = g_l[..., :k, :], g_l[..., k:, :]
     g_u, rest_u = g_u[..., :, :k], g_u[..., :, k:]
     if m > k:  # A2 = L2 U
         below = adjoint(np.linalg.solve(u, adjoint(rest_l)))
         g_u = g_u - adjoint(lower[..., k:, :]) @ below
     if n > k:  # A2 = L U2
-        right = np.linalg.solve(adjoint(l), rest_u)
+        right = np.linalg.solve(adjoint(square), rest_u)
         g_l = g_l - right @ adjoint(upper[..., :, k:])
-    inner = np.tril(adjoint(l) @ g_l, -1) + np.triu(g_u @ adjoint(u))
-    gradient = np.linalg.solve(adjoint(l), adjoint(np.linalg.solve(u, adjoint(inner))))
+    inner = np.tril(adjoint(square) @ g_l, -1) + np.triu(g_u @ adjoint(u))
+    gradient = np.linalg.solve(adjoint(square), adjoint(np.linalg.solve(u, adjoint(inner))))
     if below is not None:
         gradient = np.concatenate([gradient, below], axis=-2)
     if right is not None:

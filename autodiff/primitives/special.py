@@ -13,14 +13,15 @@ import numpy as np
 from scipy import special
 from scipy.special import digamma, eval_gegenbauer, expit, expn
 
-from ..primitive import constant, defvjp
+from ..primitive import constant, defvjp, implements
 from ..recorder import untracked
 from ..tensor import Tensor
+from .elementwise import cosine
 from .hypergeometric import gauss, kummer
 from .incomplete import polygamma
 
 ASYMPTOTIC = 6.5
-"""Where the asymptotic series of ``dawsn`` and ``erfcx`` have all digits, and the differences of recurrences lose some."""
+"""From where the asymptotic series of ``dawsn`` and ``erfcx`` have all digits, and their recurrences lose some."""
 
 
 def ratio_vjp(g: Any, x: Any, y: Any) -> Any:
@@ -58,11 +59,11 @@ def hazard_vjp(g: Any, x: Any, out: Any) -> Any:
 
 
 def rgamma_vjp(g: Any, x: Any, out: Any) -> Any:
-    """``-psi(x) / gamma(x)``; at the poles of both the derivative of ``sin(pi x) gamma(1 - x) / pi`` (DLMF 5.5.3)."""
-    pole = (x <= 0) & (x == np.round(x))
-    mirrored, turned = special.gamma(1 - x), math.pi * x
-    reflected = mirrored * (np.cos(turned) - np.sin(turned) / math.pi * digamma(1 - x))
-    return g * np.where(pole, reflected, -out * digamma(x))
+    """``-psi(x) / gamma(x)``; around the poles of both by ``sin(pi x) gamma(1 - x) / pi`` (DLMF 5.5.3)."""
+    near = (x < 0.25) & (np.abs(x - np.round(x)) < 0.25)
+    turned = math.pi * x
+    reflected = special.gamma(1 - x) * (np.cos(turned) - np.sin(turned) / math.pi * digamma(1 - x))
+    return g * np.where(near, reflected, -out * digamma(x))
 
 
 def boxcox_vjp(g: Any, log: Any, lmbda: Any) -> Any:
@@ -76,11 +77,17 @@ def huber_part(delta: Any, r: Any, near: Any, far: Any) -> Any:
     return np.where(delta < 0, np.nan, np.where(np.abs(r) <= delta, near, far))
 
 
+def pseudo_huber_vjp(g: Any, delta: Any, r: Any) -> Any:
+    """``r delta / hypot(delta, r)``."""
+    return g * np.where(delta < 0, np.nan, delta * cosine(r, delta, np.hypot(delta, r)))
+
+
 def pseudo_huber_delta_vjp(g: Any, delta: Any, r: Any) -> Any:
-    """``r u**3 / (s (s + 1)**2)`` for ``u = r / delta`` and ``s = sqrt(1 + u**2)``: nothing cancels."""
-    u = r / delta
-    s = np.hypot(1, u)
-    return g * (r * (u / s) * (u / (s + 1)) ** 2)
+    """``r sin(t) tan(t/2)**2`` for ``tan(t) = r / delta``: nothing cancels."""
+    length = np.hypot(delta, r)
+    sine = cosine(r, delta, length)
+    half = sine / (1 + cosine(delta, r, length))
+    return g * np.where(delta < 0, np.nan, r * sine * half * half)
 
 
 def expn_vjp(g: Any, n: Any, x: Any) -> Any:
@@ -93,11 +100,6 @@ def spence_vjp(g: Any, x: Any) -> Any:
     """``log(x) / (1 - x)``; near 1 ``-2F1(1, 1; 2; 1 - x)`` (DLMF 15.4.1), of which all derivatives are exact."""
     near = np.abs(x - 1) < 0.5
     return g * np.where(near, -gauss(1.0, 1.0, 2.0, 1 - x), np.log(x) / (1 - x))
-
-
-def sici_vjp(g: Any, x: Any) -> Any:
-    sine, cosine = g
-    return sine * np.sinc(x / math.pi) + np.where((cosine == 0) & (x == 0), 0, cosine * (np.cos(x) / x))
 
 
 def student_density(df: Any, t: Any) -> Any:
@@ -125,10 +127,19 @@ def _hurwitz(x: Any, q: Any) -> Any:
     return special.zeta(x, q)
 
 
+def _sine_integral(x: Any) -> Any:
+    return special.sici(x)[0]
+
+
+def _cosine_integral(x: Any) -> Any:
+    return special.sici(x)[1]
+
+
 def _lambertw(z: Any, k: int = 0, tol: float = 1e-8) -> Any:
     return special.lambertw(z, k, tol)
 
 
+_sine_integral.__name__, _cosine_integral.__name__ = "sine_integral", "cosine_integral"
 _mills_derivative.__name__, _hazard.__name__, _hurwitz.__name__ = "mills_derivative", "hazard", "zeta"
 
 # fmt: off
@@ -177,8 +188,7 @@ defvjp(special.boxcox1p,  names=("x", "lmbda"),
 defvjp(special.huber,     names=("delta", "r"),
        delta=lambda g, delta, r: g * huber_part(delta, r, 0, np.abs(r) - delta),
        r=    lambda g, delta, r: g * huber_part(delta, r, r, delta * np.sign(r)))
-defvjp(special.pseudo_huber, names=("delta", "r"), delta=pseudo_huber_delta_vjp,
-       r=    lambda g, delta, r: g * (r / np.hypot(1, r / delta)))
+defvjp(special.pseudo_huber, names=("delta", "r"), delta=pseudo_huber_delta_vjp, r=pseudo_huber_vjp)
 
 # Gamma and beta functions (DLMF 5.2, 5.12, 25.11)
 defvjp(special.gamma,     x=lambda g, x, out: g * (out * digamma(x)))
@@ -202,7 +212,8 @@ defvjp(special.spence,    x=spence_vjp)
 defvjp(special.exp1,      x=lambda g, x: -g * (np.exp(-x) / x))
 defvjp(special.expi,      x=lambda g, x: g * (np.exp(x) / x))
 defvjp(special.expn,      names=("n", "x"), x=expn_vjp)
-defvjp(special.sici,      multiple=True, x=sici_vjp)
+sine_integral: Any = defvjp(_sine_integral, kind="elementwise", x=lambda g, x: g * np.sinc(x / math.pi))
+cosine_integral: Any = defvjp(_cosine_integral, kind="elementwise", x=lambda g, x: g * (np.cos(x) / x))
 defvjp(special.ellipk,    x=lambda g, x: g * (math.pi / 8 * gauss(1.5, 1.5, 2.0, x)))
 defvjp(special.ellipe,    x=lambda g, x: g * (-math.pi / 8 * gauss(0.5, 1.5, 2.0, x)))
 lambertw: Any = defvjp(special.lambertw, forward=_lambertw, kind="elementwise",
@@ -215,6 +226,12 @@ defvjp(special.eval_legendre,   names=("n", "x"), x=lambda g, n, x: degree_vjp(g
 defvjp(special.eval_chebyt,     names=("n", "x"), x=lambda g, n, x: degree_vjp(g, n, x, n, 1.0))
 defvjp(special.eval_hermite,    names=("n", "x"), x=hermite_vjp)
 # fmt: on
+
+
+@implements(special.sici)
+def _sici(x: Any) -> Any:
+    """One primitive for either, so that what one of them lacks at 0 is no concern of the other's."""
+    return sine_integral(x), cosine_integral(x)
 
 
 def zeta(x: Any, q: Any = None) -> Any:

@@ -1,10 +1,11 @@
 """Eigen- and singular values and vectors, and the norms that are made from them.
 
 Values alone have gradients at every matrix where they have derivatives, and where they coincide, what is symmetric in
-them has. Vectors of values that coincide (to rounding) are not determined by the matrix: a cotangent that reaches them
-gives NaN, as does one that depends on the phase of complex vectors. Functions of a whole matrix that can be written
-with its vectors (powers, exponentials, polar factors) are determined there all the same, but the vectors' cotangents
-do not tell them apart from those that are not; ``autodiff.scipy.linalg`` has the common ones as functions of their own.
+them has. Vectors of values that coincide (to rounding) are not determined by the matrix: a cotangent other than 0 for
+one of them gives NaN, and one that depends on the phase of complex vectors is refused. Functions of a whole matrix that
+can be written with its vectors (powers, exponentials, projections) may be determined there all the same, but cotangents
+do not tell: those of ``expm(A)[0, 1]`` and of a multiple of ``(V V')[0, 1]`` are the same at A = 1, their derivatives
+are not. ``autodiff.scipy.linalg`` has the common ones as functions of their own.
 
 Sources: M. Giles, Collected matrix derivative results for forward and reverse mode algorithmic differentiation (2008);
 J. Townsend, Differentiating the singular value decomposition (2016); C. Boeddeker et al., On the computation of
@@ -19,12 +20,12 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..broadcasting import keep_axes
-from ..primitive import constant, defvjp, implements
+from ..primitive import defvjp, implements
 from .decompositions import adjoint, conj, data_of, diagonal_of, on_diagonal, singular_values_vjp
 
 
 def gaps(values: Any) -> Any:
-    """``values[k] - values[j]`` in row j and column k; NaN where they coincide to rounding, infinite on the diagonal."""
+    """``values[k] - values[j]`` in row j and column k; NaN where they coincide to rounding, inf on the diagonal."""
     differences = values[..., None, :] - values[..., :, None]
     n = values.shape[-1]
     sizes = np.abs(data_of(values)).max(-1, initial=0)[..., None, None]
@@ -32,6 +33,17 @@ def gaps(values: Any) -> Any:
     coincide = np.abs(data_of(differences)) <= rounding
     apart = np.where(coincide, np.nan, differences)
     return np.where(np.eye(n, dtype=bool), np.inf, apart)
+
+
+def apart(touched: Any, values: Any) -> Any:
+    """``gaps``, infinite between vectors that both have no cotangent: whether they coincide is of no consequence."""
+    either = touched[..., None, :] | touched[..., :, None]
+    return np.where(either, gaps(values), np.inf)
+
+
+def touched_by(*cotangents: Any) -> np.ndarray:
+    """Which columns have a cotangent other than 0."""
+    return np.any([np.any(data_of(g) != 0, axis=-2) for g in cotangents], axis=0)
 
 
 def over(numerators: Any, denominators: Any) -> Any:
@@ -75,7 +87,7 @@ def eigh_vjp(g: tuple, out: tuple) -> Any:
     projected = adjoint(vectors) @ g_vectors
     if np.iscomplexobj(vectors):
         refuse_phase(projected, "eigh", g_vectors)
-    inner = on_diagonal(g_values) + over(projected, gaps(values))
+    inner = on_diagonal(g_values) + projected / apart(touched_by(g_vectors), values)
     return conj(hermitian_part(vectors @ inner @ adjoint(vectors)))
 
 
@@ -113,7 +125,7 @@ def eig_vjp(g: tuple, out: tuple) -> Any:
         refuse_phase(projected, "eig", g_vectors)
     lengths = np.real(diagonal_of(projected))
     moved = projected - (adjoint(vectors) @ vectors) * lengths[..., None, :]
-    inner = on_diagonal(g_values) + over(moved, conj(gaps(values)))
+    inner = on_diagonal(g_values) + moved / conj(apart(touched_by(g_vectors), values))
     return through_basis(inner, values, vectors)
 
 
@@ -168,12 +180,10 @@ def svd_vjp(g: tuple, a: Any, out: tuple) -> Any:
     v = adjoint(vh)
     of_u, of_v = adjoint(u) @ g_u, vh @ g_v
     x, y = of_u - adjoint(of_u), of_v - adjoint(of_v)
-    touched = (np.abs(data_of(of_u)) + np.abs(data_of(of_v))) > 0
-    either = touched | np.swapaxes(touched, -1, -2)
+    touched = touched_by(g_u, g_v)
     sums = np.where(np.eye(n, dtype=bool), np.inf, values[..., None, :] + values[..., :, None])
-    apart = gaps(values)
-    inner = np.where(either, ((x + y) / apart + (x - y) / sums) / 2, 0)
-    inner = np.where(either & np.isnan(data_of(apart)), np.nan, inner)
+    sums = np.where(touched[..., None, :] | touched[..., :, None], sums, np.inf)
+    inner = ((x + y) / apart(touched, values) + (x - y) / sums) / 2
     if np.iscomplexobj(u):
         refuse_phase(of_u + of_v, "svd", np.concatenate([data_of(g_u), data_of(g_v)], -2))
         inner = inner + on_diagonal(over(1j * np.imag(diagonal_of(of_u)), values))
@@ -219,7 +229,7 @@ def unit(x: Any, size: Any) -> Any:
 
 
 def rounded_powers(size: Any, ord: Any) -> bool:
-    """Whether the powers that a norm was computed from over- or underflowed, so that it has few right digits or none."""
+    """Whether the powers that a norm is made of over- or underflowed, so that it has few right digits or none."""
     order, number = 2 if ord is None else ord, np.finfo(size.dtype)
     if order in (0, 1) or np.isinf(order):
         return False
@@ -261,7 +271,7 @@ vector_norm_of: Any = defvjp(_vector_norm, x=vector_norm_vjp)
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     """``numpy.linalg.norm``: of vectors for one axis, of matrices for two."""
     x = x if hasattr(x, "ndim") else np.asarray(x)
-    axes = tuple(range(x.ndim)) if axis is None else normalize_axis_tuple(axis, x.ndim)
+    axes = tuple(range(x.ndim)) if axis is None else normalize_axis_tuple(axis, x.ndim, allow_duplicate=True)
     if axis is None and (ord is None or ord == 2 and x.ndim == 1 or ord in ("f", "fro") and x.ndim == 2):
         return vector_norm_of(x, ord if ord == 2 else None, None, keepdims)
     if len(axes) == 1:
@@ -270,6 +280,8 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
         return vector_norm_of(x, ord, axes, keepdims)
     if len(axes) != 2:
         raise ValueError("Improper number of dimensions to norm.")
+    if axes[0] == axes[1]:
+        raise ValueError("Duplicate axes given.")
     if ord is None or ord in ("f", "fro"):
         return vector_norm_of(x, None, axes, keepdims)
     result = _matrix_norm(x, ord, *axes)
@@ -278,8 +290,6 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
 
 def _matrix_norm(x: Any, ord: Any, row: int, column: int) -> Any:
     """The norms of matrices that are not those of their entries as a vector."""
-    if row == column:
-        raise ValueError("Duplicate axes given.")
     if isinstance(ord, str) and ord != "nuc" or not isinstance(ord, str) and abs(ord) not in (1, 2, np.inf):
         raise ValueError("Invalid norm order for matrices.")
     if ord in ("nuc", 2, -2):
@@ -330,4 +340,6 @@ def cond(x: Any, p: Any = None) -> Any:
     regular = x + np.where(singular[..., None, None], np.eye(x.shape[-1]) - data_of(x), 0) if singular.any() else x
     inverse = np.linalg.inv(np.multiply(regular, np.float64(1)))  # in double precision, as NumPy does
     product = norm(x, p, (-2, -1)) * norm(inverse, p, (-2, -1))
-    return (product * np.where(singular, np.inf, 1) if singular.any() else product).astype(x.dtype)
+    if singular.any():
+        product = (product + (data_of(product) == 0)) * np.where(singular, np.inf, 1)
+    return product.astype(x.dtype)

@@ -152,9 +152,16 @@ def reconstruction(values: Any, vectors: Any) -> Any:
 
 def all_of_svd(a: Any) -> Any:
     u, s, vh = np.linalg.svd(a, full_matrices=False)
-    return (u * np.sqrt(s)[..., None, :]) @ vh + (u**2).sum((-2, -1), keepdims=True) + (vh**4).sum((-2, -1), keepdims=True)
+    lengths = (u**4).sum((-2, -1), keepdims=True) + (vh**4).sum((-2, -1), keepdims=True)
+    return (u * np.sqrt(s)[..., None, :]) @ vh + lengths
 
 
+def all_of_lu(a: Any) -> Any:
+    lower, upper, _ = matrix_functions.lu_factors(a)
+    return np.tanh(lower) @ upper**2
+
+
+# fmt: off
 ROWS = {
     np.linalg.solve: systems(),
     np.linalg.inv: of_square(np.linalg.inv),
@@ -174,7 +181,7 @@ ROWS = {
         of_any(lambda a: np.linalg.qr(a)[0]), of_any(lambda a: np.linalg.qr(a)[1]),
         of_any(lambda a: np.linalg.qr(a, "r")),
         of_any(lambda a: np.matmul(*np.linalg.qr(a, "complete")) * 2, ((2, 3), (2, 2))),
-    ),  # fmt: skip
+    ),
     decompositions._qr: of_any(lambda a: decompositions.reduced_qr(a)[0] * 2),
     np.linalg.eigvalsh: of_symmetric(np.linalg.eigvalsh),
     np.linalg.eigh: st.one_of(
@@ -188,7 +195,7 @@ ROWS = {
         of_any(all_of_svd), of_any(lambda a: np.linalg.svd(a, compute_uv=False)), of_any(lambda a: np.linalg.svd(a)[1]),
         of_symmetric(lambda a: np.linalg.svd(a, compute_uv=False, hermitian=True)),
         of_symmetric(lambda a: reconstruction(*np.linalg.svd(a, hermitian=True)[1::-1])),
-    ),  # fmt: skip
+    ),
     spectra._svd: of_any(lambda a: spectra.svd_factors(a, True)[1]),
     np.linalg.norm: st.one_of(norms(), spectral_norms()),
     spectra._vector_norm: norms(spectra.vector_norm_of).filter(lambda call: call[1][0].ndim == 1),
@@ -202,5 +209,6 @@ ROWS = {
     scipy.linalg.solve_triangular: triangular(),
     matrix_functions._cho_solved: factored(),
     matrix_functions._banded_solved: banded(),
-    matrix_functions._lu: of_any(lambda a: np.tanh(matrix_functions.lu_factors(a)[0]) @ matrix_functions.lu_factors(a)[1] ** 2),
+    matrix_functions._lu: of_any(all_of_lu),
 }
+# fmt: on

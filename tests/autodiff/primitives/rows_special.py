@@ -13,7 +13,15 @@ from autodiff.primitives.bessel import spherical_jn
 from autodiff.primitives.hypergeometric import gauss, kummer
 from autodiff.primitives.incomplete import betainc_by, gammainc_by_a, polygamma
 from autodiff.primitives.softmax import log_softmax, log_sum_exp, softmax
-from autodiff.primitives.special import hazard, hurwitz, lambertw, mills_derivative, multigammaln
+from autodiff.primitives.special import (
+    cosine_integral,
+    hazard,
+    hurwitz,
+    lambertw,
+    mills_derivative,
+    multigammaln,
+    sine_integral,
+)
 from autodiff.testing.strategies import arrays, axes, broadcastable_shapes, lattice, shapes
 
 from .rows_elementwise import calls
@@ -170,6 +178,8 @@ ROWS = {
     hurwitz.__wrapped__:     orders(hurwitz, positive, st.sampled_from([2, 2.5, 4.0])),
     kummer.__wrapped__:      with_parameters(kummer, (0.5, 1.5), any_real),
     gauss.__wrapped__:       with_parameters(gauss, (0.5, 1.5, 2.0), lattice(-3, 0.75)),
+    sine_integral.__wrapped__:   calls(sine_integral, any_real),
+    cosine_integral.__wrapped__: calls(cosine_integral, positive),
     hazard.__wrapped__:      calls(hazard, any_real),
     mills_derivative.__wrapped__: mills(),
     gammainc_by_a.__wrapped__:    derivatives(gammainc_by_a, positive, positive),

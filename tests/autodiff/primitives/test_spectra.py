@@ -45,10 +45,16 @@ def test_symmetric_functions_of_values_that_coincide_have_their_gradients(functi
 
 
 def test_vectors_of_values_that_coincide_have_no_gradient():
-    a = with_values(1.0, 3.0, 3.0)
-    assert np.isnan(gradient(lambda a: np.linalg.eigh(a)[1][0, 2] ** 2, a)).all()
-    assert np.isnan(gradient(lambda a: np.linalg.svd(a)[0][0, 0] ** 2, a)).all()
-    assert np.isnan(gradient(lambda a: np.linalg.eig(a)[1][0, 0] ** 2, np.eye(2))).all()
+    w = np.array([1.0, 2.0, 4.0])
+    for a in (with_values(1.0, 3.0, 3.0), np.diag([1.0, 3.0, 3.0])):
+        assert np.isnan(gradient(lambda a: (w @ np.linalg.eigh(a)[1][:, 2]) ** 2, a)).any()
+        assert np.isnan(gradient(lambda a: (w @ np.linalg.svd(a)[0][:, 0]) ** 2, a)).any()
+        assert np.isnan(gradient(lambda a: (w @ np.linalg.svd(a)[2][0, :]) ** 2, a)).any()
+    assert np.isnan(gradient(lambda a: (w @ np.linalg.eig(a)[1][:, 0]) ** 2, np.eye(3))).any()
+
+
+def test_a_vector_along_an_axis_has_no_gradient_either_where_values_coincide():
+    assert np.isnan(gradient(lambda a: np.linalg.eigh(a)[1][2, 2] ** 2, np.diag([1.0, 3.0, 3.0]))).any()
 
 
 def test_a_vector_has_its_gradient_while_others_coincide():
@@ -71,10 +77,11 @@ def test_a_function_of_a_matrix_by_way_of_its_vectors_is_nan_rather_than_wrong_w
 @pytest.mark.parametrize("a", [[[2.0, 1.0], [0.0, 2.0]], [[2.0, 1e-3], [0.0, 2.0]], [[0.0, 1.0], [0.0, 0.0]]])
 @pytest.mark.parametrize("function", [np.linalg.eigvals, lambda a: np.linalg.eig(a)[0]], ids=["eigvals", "eig"])
 def test_a_defective_matrix_has_no_gradient_of_its_eigenvalues(function, a):
-    stack = np.stack([a, REGULAR[:2, :2]])
+    regular = np.array([[2.0, 1.0], [0.5, 3.0]])
+    stack = np.stack([a, regular])
     found = gradient(lambda a: np.real(function(a) ** 2), stack)
     assert np.isnan(found[0]).all()
-    np.testing.assert_allclose(found[1], 2 * REGULAR[:2, :2].T)
+    np.testing.assert_allclose(found[1], 2 * regular.T)
 
 
 def test_real_matrices_with_complex_eigenvalues_have_real_gradients():
@@ -86,11 +93,10 @@ def test_real_matrices_with_complex_eigenvalues_have_real_gradients():
     check_grads(lambda a: np.abs(np.linalg.eig(a)[1]) ** 2, a, min_conclusive=0.9)
 
 
-@pytest.mark.parametrize("name", ["eigh", "eig", "svd"])
-def test_what_depends_on_the_phase_of_complex_vectors_raises(name):
-    a = REGULAR + 1j * IMAGINARY
+@pytest.mark.parametrize(("name", "output"), [("eigh", 1), ("eig", 1), ("svd", 0), ("svd", 2)])
+def test_what_depends_on_the_phase_of_complex_vectors_raises(name, output):
     with pytest.raises(ValueError, match="depends on the phase"):
-        gradient(lambda x: np.imag(getattr(np.linalg, name)(x + np.conj(x.T))[1][0]), a)
+        gradient(lambda a: np.imag(getattr(np.linalg, name)(a)[output][0]), REGULAR + 1j * IMAGINARY)
 
 
 # fmt: off
