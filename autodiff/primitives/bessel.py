@@ -6,6 +6,7 @@ they are right at 0 too.
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -29,15 +30,28 @@ def i1e_vjp(g: Any, x: Any) -> Any:
     return g * (kummer(1.5, 2.0, z) - kummer(1.5, 3.0, z) / 2)
 
 
-def spherical_jn_vjp(g: Any, n: int, z: Any) -> Any:
+def spherical_slope(n: int, z: Any) -> Any:
     """``j0' = -j1`` and ``(2n + 1) jn' = n j[n-1] - (n + 1) j[n+1]`` (DLMF 10.51.2): no division, so right at 0 too."""
-    if n == 0:
-        return -g * spherical_jn(1, z)
-    return g * ((n * spherical_jn(n - 1, z) - (n + 1) * spherical_jn(n + 1, z)) / (2 * n + 1))
+    return -spherical(1, z) if n == 0 else (n * spherical(n - 1, z) - (n + 1) * spherical(n + 1, z)) / (2 * n + 1)
+
+
+def spherical_jn(n: int, z: Any, derivative: bool = False) -> Any:
+    """``scipy.special.spherical_jn``: the spherical Bessel function of the first kind, or its derivative.
+
+    >>> spherical_jn(0, 0.0)
+    np.float64(1.0)
+    """
+    return spherical_slope(n, z) if derivative else spherical(n, z)
 
 
 def _spherical_jn(n: int, z: Any) -> Any:
-    return special.spherical_jn(n, z)
+    """SciPy's, but its first term ``z**n / (2n + 1)!!`` where that is all: SciPy's underflows there, and is NaN."""
+    z = np.asarray(z)
+    tiny = np.abs(z) < np.finfo(np.result_type(z, np.float32)).eps
+    if not tiny.any():
+        return special.spherical_jn(n, z)
+    near = z**n / prod(range(1, 2 * n + 2, 2))
+    return np.where(tiny, near, special.spherical_jn(n, np.where(tiny, 1, z)))[()]
 
 
 # fmt: off
@@ -61,6 +75,7 @@ defvjp(special.i1e, x=i1e_vjp)
 defvjp(special.ive, names=ORDER, x=lambda g, v, x, out: g * ((ive(v - 1, x) + ive(v + 1, x)) / 2 - np.sign(x) * out))
 defvjp(special.kve, names=ORDER, x=lambda g, v, x, out: g * (out - (kve(v - 1, x) + kve(v + 1, x)) / 2))
 
-defvjp(np.sinc, kind="elementwise", x=lambda g, x: -g * (np.pi * spherical_jn(1, np.pi * x)))
-spherical_jn: Any = defvjp(special.spherical_jn, kind="elementwise", forward=_spherical_jn, z=spherical_jn_vjp)
+_spherical_jn.__name__ = "spherical_jn"
+defvjp(np.sinc, kind="elementwise", x=lambda g, x: -g * (np.pi * spherical(1, np.pi * x)))
+spherical: Any = defvjp(_spherical_jn, kind="elementwise", z=lambda g, n, z: g * spherical_slope(n, z))
 # fmt: on

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
 from scipy import special
 
-from autodiff.primitives.bessel import spherical_jn
+from autodiff.primitives.bessel import spherical, spherical_jn
 from autodiff.primitives.hypergeometric import gauss, kummer
 from autodiff.primitives.incomplete import betainc_by, gammainc_by_a, polygamma
 from autodiff.primitives.softmax import log_softmax, log_sum_exp, softmax
@@ -172,7 +173,7 @@ ROWS = {
     np.i0:              calls(np.i0, any_real),
     np.sinc:            calls(np.sinc, any_real),
     special.polygamma:       orders(polygamma, positive),
-    special.spherical_jn:    orders(spherical_jn, any_real),
+    spherical.__wrapped__:   orders(spherical_jn, any_real) | orders(partial(spherical_jn, derivative=True), any_real),
     special.lambertw:        branches(),
     special.multigammaln:    calls(lambda a: multigammaln(a, 3), lattice(1.5, 4)),
     hurwitz.__wrapped__:     orders(hurwitz, positive, st.sampled_from([2, 2.5, 4.0])),

@@ -168,6 +168,12 @@ def test_spherical_bessel_functions_are_right_at_zero_to_any_order():
     np.testing.assert_allclose(found, [0, -1 / 3, 0, 1 / 5], atol=1e-15)
 
 
+@pytest.mark.parametrize("x", [1e-12, 1e-200, 1e-308, 5e-324])
+def test_sinc_has_its_gradient_however_small_the_argument(x):
+    # sinc(x) = 1 - (pi x)**2 / 6 + ...
+    np.testing.assert_allclose(gradient(np.sinc, [x, -x]), np.array([-x, x]) * (np.pi**2 / 3), rtol=1e-14, atol=5e-324)
+
+
 # fmt: off
 SECOND = [
     (special.log_ndtr,                       [-1e200, 800.0, 1e200],  [-1, 0, 0]),
