@@ -15,7 +15,6 @@ from .callers import scipy_function, way_out
 from .primitive import CONSTANTS, IMPLEMENTATIONS, REFUSED, REGISTRY, Primitive, lent
 from .recorder import compile_recorder, tensor_types, wrap
 
-
 if not isinstance(erf, np.ufunc):
     raise ImportError(
         "with the environment variable SCIPY_ARRAY_API set, SciPy's functions are no ufuncs and do not record on "
@@ -123,9 +122,7 @@ def _why_not(function: Callable, described: bool, kwargs: dict) -> str:
     if not described:
         return REFUSED.get(function, "it has no rule")
     if "where" in kwargs:
-        return (
-            "where= leaves entries undefined; write np.where(mask, f(x), other), with gradient 0 outside the mask"
-        )
+        return "where= leaves entries undefined; write np.where(mask, f(x), other), with gradient 0 outside the mask"
     if "out" in kwargs:
         return "an array given as out= cannot be on the tape; use the returned tensor"
     return f"{' and '.join(f'{key}=' for key in kwargs)} cannot be differentiated; leave it out"

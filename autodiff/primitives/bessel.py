@@ -6,7 +6,7 @@ they are right at 0 too.
 
 from __future__ import annotations
 
-from math import prod
+import math
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,10 @@ from ..primitive import defvjp
 from .hypergeometric import kummer
 
 ORDER = ("v", "x")
+LARGE = 50.0
+"""Where, and for orders up to its root, the asymptotic series have all digits after 24 terms."""
+
+ROOT_2PI, ROOT_HALF_PI = math.sqrt(2 * math.pi), math.sqrt(math.pi / 2)
 
 
 def i0e_vjp(g: Any, x: Any) -> Any:
@@ -28,6 +32,32 @@ def i1e_vjp(g: Any, x: Any) -> Any:
     """``i0e - i1e - i1e / x`` for positive x, the difference and the quotient by the same formula."""
     z = -2 * np.abs(x)
     return g * (kummer(1.5, 2.0, z) - kummer(1.5, 3.0, z) / 2)
+
+
+def scaled_slope(v: Any, x: Any, sign: int, nearby: Any) -> Any:
+    """The derivative of ``sum over k of sign**k a_k(v) x**(-k - 1/2)`` for large x, elsewhere ``nearby``.
+
+    Where ``a_k(v)`` is the product of ``(4 v**2 - (2j - 1)**2) / (8 j)`` over j up to k, it is ``sqrt(2 pi) ive(v, x)``
+    for sign -1 and ``sqrt(2 / pi) kve(v, x)`` for 1 (DLMF 10.40.1 and 10.40.2), whose recurrences cancel there.
+    """
+    large = x > LARGE + np.square(v)
+    far = np.where(large, x, 2 * LARGE + np.square(v))
+    power, total = far**-1.5, 0.0
+    for k in range(24):
+        total = total - (k + 0.5) * power
+        power = power * (sign * (4 * np.square(v) - (2 * k + 1) ** 2) / (8 * (k + 1)) / far)
+    return np.where(large, total, nearby)
+
+
+def ive_vjp(g: Any, v: Any, x: Any, out: Any) -> Any:
+    slope = (ive(v - 1, x) + ive(v + 1, x)) / 2 - np.sign(x) * out
+    mirrored = np.where(np.sign(x) < 0, -np.cos(np.pi * np.asarray(v)), 1.0) / ROOT_2PI
+    return g * (mirrored * scaled_slope(v, np.abs(x), -1, slope / mirrored))
+
+
+def kve_vjp(g: Any, v: Any, x: Any, out: Any) -> Any:
+    slope = out - (kve(v - 1, x) + kve(v + 1, x)) / 2
+    return g * (ROOT_HALF_PI * scaled_slope(v, x, 1, slope / ROOT_HALF_PI))
 
 
 def spherical_slope(n: int, z: Any) -> Any:
@@ -50,7 +80,7 @@ def _spherical_jn(n: int, z: Any) -> Any:
     tiny = np.abs(z) < np.finfo(np.result_type(z, np.float32)).eps
     if not tiny.any():
         return special.spherical_jn(n, z)
-    near = z**n / prod(range(1, 2 * n + 2, 2))
+    near = z**n / math.prod(range(1, 2 * n + 2, 2))
     return np.where(tiny, near, special.spherical_jn(n, np.where(tiny, 1, z)))[()]
 
 
@@ -72,8 +102,8 @@ defvjp(special.iv,  names=ORDER, x=lambda g, v, x: g * ((iv(v - 1, x) + iv(v + 1
 defvjp(special.kv,  names=ORDER, x=lambda g, v, x: -g * ((kv(v - 1, x) + kv(v + 1, x)) / 2))
 defvjp(special.i0e, x=i0e_vjp)
 defvjp(special.i1e, x=i1e_vjp)
-defvjp(special.ive, names=ORDER, x=lambda g, v, x, out: g * ((ive(v - 1, x) + ive(v + 1, x)) / 2 - np.sign(x) * out))
-defvjp(special.kve, names=ORDER, x=lambda g, v, x, out: g * (out - (kve(v - 1, x) + kve(v + 1, x)) / 2))
+defvjp(special.ive, names=ORDER, x=ive_vjp)
+defvjp(special.kve, names=ORDER, x=kve_vjp)
 
 _spherical_jn.__name__ = "spherical_jn"
 defvjp(np.sinc, kind="elementwise", x=lambda g, x: -g * (np.pi * spherical(1, np.pi * x)))

@@ -39,7 +39,7 @@ def largest(x: Any) -> Any:
 
 
 def in_double(x: Any) -> Any:
-    """``x`` in double precision: what SciPy's logarithm makes of less, it calls inaccurate."""
+    """``x`` in double precision: a root of a root, and so on, would lose the digits of less."""
     return x * np.float64(1)
 
 
@@ -387,5 +387,3 @@ def block_diag(*arrs: Any) -> Any:
         rows.append(np.pad(x, [(0, 0), (start, width - start - x.shape[1])]))
         start += x.shape[1]
     return np.concatenate(rows, axis=0)
-
-

@@ -111,9 +111,7 @@ def det(a: Any, overwrite_a: bool = False, check_finite: bool = True) -> Any:
     return np.linalg.det(a)
 
 
-def pinv(
-    a: Any, *, atol: Any = None, rtol: Any = None, return_rank: bool = False, check_finite: bool = True
-) -> Any:
+def pinv(a: Any, *, atol: Any = None, rtol: Any = None, return_rank: bool = False, check_finite: bool = True) -> Any:
     """``scipy.linalg.pinv``, without ``atol``."""
     refuse("pinv", atol=atol)
     cutoff = max(np.shape(a)[-2:]) * np.finfo(a.dtype).eps if rtol is None else rtol

@@ -168,6 +168,15 @@ def test_spherical_bessel_functions_are_right_at_zero_to_any_order():
     np.testing.assert_allclose(found, [0, -1 / 3, 0, 1 / 5], atol=1e-15)
 
 
+@pytest.mark.parametrize("v", [0, 1, 2.5])
+@pytest.mark.parametrize("name", ["ive", "kve"])
+def test_scaled_bessel_functions_fall_like_the_root_far_out_to_second_order(name, v):
+    function, x = getattr(special, name), 1e8  # where the terms of the recurrence agree in eight digits
+    value = function(v, x)
+    assert gradient(lambda x: function(v, x), [x]) == pytest.approx(-value / (2 * x), rel=1e-7)
+    assert gradient(lambda x: function(v, x), [x], order=2) == pytest.approx(3 * value / (4 * x**2), rel=1e-7)
+
+
 @pytest.mark.parametrize("x", [1e-12, 1e-200, 1e-308, 5e-324])
 def test_sinc_has_its_gradient_however_small_the_argument(x):
     # sinc(x) = 1 - (pi x)**2 / 6 + ...
