@@ -192,10 +192,17 @@ def matrix_power(a: Any, n: int) -> Any:
     if n < 0:
         return matrix_power(np.linalg.inv(a), -n)
     if n == 0:
-        return np.linalg.matrix_power(np.zeros(a.shape, a.dtype), 0)
-    half = matrix_power(a, n // 2) if n > 1 else None
-    square = None if half is None else np.matmul(half, half)
-    return a if square is None else square if n % 2 == 0 else np.matmul(square, a)
+        return np.linalg.matrix_power(np.zeros(a.shape, a.dtype), 0)  # the identity, whatever the matrix
+    if n == 3:
+        return np.matmul(np.matmul(a, a), a)
+    result, square = None, a  # products in NumPy's order, for its last bit
+    while n:
+        n, odd = divmod(n, 2)
+        if odd:
+            result = square if result is None else np.matmul(result, square)
+        if n:
+            square = np.matmul(square, square)
+    return result
 
 
 OPTIMIZED_EINSUM = 2**16
