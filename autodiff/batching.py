@@ -60,6 +60,9 @@ class Batch(NDArrayOperatorsMixin):
     def __len__(self) -> int:
         return self.shape[0]
 
+    def __bool__(self) -> bool:
+        raise TypeError("a batch of cotangents is neither true nor false: its arrays may differ")
+
     def __getitem__(self, index: Any) -> Batch:
         parts = index if isinstance(index, tuple) else (index,)
         if all(part is None or part is Ellipsis or isinstance(part, (int, np.integer, slice)) for part in parts):

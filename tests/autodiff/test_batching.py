@@ -79,6 +79,14 @@ def test_a_rule_that_wants_a_real_array_is_called_row_by_row() -> None:
         del REGISTRY[double.__wrapped__]
 
 
+def test_a_rule_that_decides_by_its_cotangent_is_called_row_by_row() -> None:
+    double = defvjp(lambda x: 2 * x, x=lambda g: 2 * g if g[0] > 0 else g + g)
+    try:
+        np.testing.assert_array_equal(jacobian(double)(np.ones(3)), 2 * np.eye(3))
+    finally:
+        del REGISTRY[double.__wrapped__]
+
+
 def test_an_error_of_a_rule_is_raised_as_it_is() -> None:
     broken = defvjp(lambda x: 2 * x, x=lambda g: 1 / 0)
     try:
@@ -182,6 +190,6 @@ def test_a_batch_says_of_itself_what_is_true_of_each_array() -> None:
 
 def test_a_batch_is_not_taken_for_an_array() -> None:
     x = Batch(np.zeros((4, 2)))
-    for wrong in (lambda: np.asarray(x), lambda: np.add(1.0, x, out=np.zeros(2)), lambda: np.zeros(2).__iadd__(x)):
+    for wrong in (lambda: np.asarray(x), lambda: bool(x > 0), lambda: np.add(1.0, x, out=np.zeros(2)), lambda: np.zeros(2).__iadd__(x)):
         with pytest.raises(TypeError, match="batch"):
             wrong()
