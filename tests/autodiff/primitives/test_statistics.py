@@ -137,3 +137,11 @@ def test_float32_observations_have_covariances_of_float64_and_gradients_of_float
 def test_counts_without_weights_are_plain_and_with_them_differentiable():
     np.testing.assert_array_equal(np.bincount(Tensor([0, 2, 2])), [1, 0, 2])
     np.testing.assert_array_equal(gradient(lambda w: np.bincount([0, 2, 2], w)[2], [1.0, 1.0, 1.0]), [0, 1, 1])
+
+
+@pytest.mark.parametrize("function", [np.nanquantile, np.nanpercentile])
+def test_quantiles_without_nan_refuse_a_q_of_two_dimensions_over_axes(function):
+    x = Tensor(np.ones((2, 3)), requires_grad=True)
+    with pytest.raises(ValueError, match=r"q of shape \(2, 2\) .* pass a q of one dimension"):
+        function(x, np.full((2, 2), 0.5), axis=1)
+    np.testing.assert_array_equal(gradient(lambda x: function(x, np.full((2, 2), 0.5)), np.ones(2)), [2, 2])
