@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from types import FrameType, ModuleType
 
 
@@ -34,7 +35,10 @@ def _public_packages(module: str) -> list[ModuleType]:
 def way_out(name: str) -> str:
     """What to do instead of calling a function of SciPy: call the one of ``autodiff.scipy``, if there is one."""
     package, _, function = name.rpartition(".")
-    module = sys.modules.get(f"autodiff.{package}")
-    if function in getattr(module, "__all__", ()):
+    try:
+        ours = import_module(f"autodiff.{package}").__all__
+    except ModuleNotFoundError:
+        ours = []
+    if function in ours:
         return f"call autodiff.{name} instead"
     return "teach the tape with autodiff.defvjp, or pass .detach()"

@@ -52,8 +52,8 @@ def _quantile(function: Callable) -> Callable:
         check(a, None, out)
         if np.ndim(q) > 1 and axis is not None and function in (np.nanquantile, np.nanpercentile):
             raise ValueError(
-                f"{function.__name__}: q of shape {np.shape(q)} gives axes in an order of NumPy's own, which is not that "
-                f"of {function.__name__.removeprefix('nan')}; pass a q of one dimension, and reshape"
+                f"{function.__name__}: q of shape {np.shape(q)} gives axes in another order than "
+                f"{function.__name__.removeprefix('nan')} does; pass a q of one dimension, and reshape"
             )
         return function(a, q, axis, method=method, keepdims=keepdims, weights=weights)
 

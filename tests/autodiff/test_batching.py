@@ -190,6 +190,11 @@ def test_a_batch_says_of_itself_what_is_true_of_each_array() -> None:
 
 def test_a_batch_is_not_taken_for_an_array() -> None:
     x = Batch(np.zeros((4, 2)))
-    for wrong in (lambda: np.asarray(x), lambda: bool(x > 0), lambda: np.add(1.0, x, out=np.zeros(2)), lambda: np.zeros(2).__iadd__(x)):
+    for wrong in (
+        lambda: np.asarray(x),
+        lambda: bool(x > 0),
+        lambda: np.add(1.0, x, out=np.zeros(2)),
+        lambda: np.zeros(2).__iadd__(x),
+    ):
         with pytest.raises(TypeError, match="batch"):
             wrong()

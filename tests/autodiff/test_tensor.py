@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import scipy.linalg
 import scipy.ndimage
+import scipy.signal
 import scipy.sparse
 import scipy.sparse.linalg
 import scipy.spatial.distance
@@ -131,6 +132,7 @@ def test_what_numpy_refuses_to_write_changes_nothing():
     [
         (lambda t: scipy.linalg.norm(t), "^scipy.linalg.norm does not record"),
         (lambda t: scipy.special.logsumexp(t), "call autodiff.scipy.special.logsumexp instead"),
+        (lambda t: scipy.signal.fftconvolve(t, t), "call autodiff.scipy.signal.fftconvolve instead"),
         (lambda t: scipy.special.factorial(t), "^scipy.special.factorial does not record.*defvjp"),
         (lambda t: scipy.stats.norm.logpdf(t), "^scipy.stats.*logpdf does not record"),
         (lambda t: scipy.spatial.distance.pdist(t), "^scipy.spatial.distance.pdist does not record"),

@@ -9,7 +9,7 @@ import numpy as np
 import scipy.signal
 from hypothesis import strategies as st
 
-from autodiff.primitives import convolution
+from autodiff.scipy import signal
 from autodiff.testing.strategies import arrays, lattice, shapes
 
 MODES = st.sampled_from(["full", "same", "valid"])
@@ -73,9 +73,9 @@ def over_axes(draw: Any, function: Callable) -> tuple[Callable, list[np.ndarray]
 ROWS = {
     np.convolve:              of_vectors(np.convolve, min_dims=0),
     np.correlate:             of_vectors(np.correlate),
-    scipy.signal.convolve:    of_arrays(convolution.convolve),
-    scipy.signal.correlate:   of_arrays(convolution.correlate),
-    scipy.signal.fftconvolve: over_axes(convolution.fftconvolve),
-    scipy.signal.oaconvolve:  over_axes(convolution.oaconvolve),
+    scipy.signal.convolve:    of_arrays(signal.convolve),
+    scipy.signal.correlate:   of_arrays(signal.correlate),
+    scipy.signal.fftconvolve: over_axes(signal.fftconvolve),
+    scipy.signal.oaconvolve:  over_axes(signal.oaconvolve),
 }
 # fmt: on
