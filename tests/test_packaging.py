@@ -155,6 +155,14 @@ def test_import_is_refused_where_scipys_functions_do_not_dispatch() -> None:
     assert run.stderr.splitlines()[-1].startswith("ImportError: with the environment variable SCIPY_ARRAY_API set")
 
 
+def test_import_leaves_out_what_takes_scipy_long() -> None:
+    code = "import sys, autodiff, nn, optim; print(*[name for name in sys.modules if name.startswith('scipy.')])"
+    run = subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
+    loaded = run.stdout.split()
+    assert "scipy.special" in loaded
+    assert not {"scipy.signal", "scipy.stats", "scipy.optimize", "scipy.interpolate"} & set(loaded)
+
+
 def setup() -> configparser.ConfigParser:
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg")
