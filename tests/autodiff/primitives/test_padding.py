@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.lib import NumpyVersion
 
 from autodiff import Tensor
 from autodiff.testing import check_grads
@@ -11,16 +12,15 @@ from autodiff.testing import check_grads
 from .derivatives import gradient, gradients
 
 ALL_MODES = "constant edge linear_ramp maximum mean median minimum reflect symmetric wrap".split()
+BY_AXIS = [{1: 3}, {-2: (4, 1)}] if NumpyVersion(np.__version__) >= "2.4.0" else []
 
 
 @pytest.mark.parametrize("mode", ALL_MODES)
-@pytest.mark.parametrize("width", [0, 1, (0, 2), ((9, 7), (0, 8)), {1: 3}, {-2: (4, 1)}])
+@pytest.mark.parametrize("width", [0, 1, (0, 2), ((9, 7), (0, 8)), *BY_AXIS])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_values_are_numpys_however_wide_the_padding(mode, width, dtype):
     x = np.random.default_rng(0).normal(size=(2, 3)).astype(dtype)
     found = np.pad(Tensor(x, requires_grad=True), width, mode)
-    if isinstance(width, dict):
-        width = ((0, 0), (3, 3)) if 1 in width else ((4, 1), (0, 0))  # as NumPy takes it before version 2.4
     np.testing.assert_array_equal(found.data, np.pad(x, width, mode), strict=True)
 
 

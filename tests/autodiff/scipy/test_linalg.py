@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.linalg
+from numpy.lib import NumpyVersion
 
 from autodiff import Tensor
 from autodiff.scipy import linalg
@@ -52,6 +53,14 @@ CALLS: dict[str, list[tuple[tuple, dict]]] = {
 }
 WITH_A_PAIR = {"cho_solve", "lu_solve", "solve_banded"}  # their first argument is a tuple
 # fmt: on
+
+if (
+    NumpyVersion(scipy.__version__) < "1.17.0"
+):  # which takes arrays of several dimensions for stacks, and inv's assume_a
+    CALLS["toeplitz"].pop()
+CALLS["inv"] = [
+    call for call in CALLS["inv"] if call[1].keys() <= inspect.signature(scipy.linalg.inv).parameters.keys()
+]
 
 each_call = pytest.mark.parametrize(
     ("name", "args", "keywords"),
