@@ -10,6 +10,7 @@ results; a tensor gives tensors, which can be differentiated again, and so does 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from contextvars import ContextVar
 from functools import wraps
 from math import prod
@@ -113,18 +114,16 @@ class _Call:
         """The Jacobian of an output with respect to each input, its rows along one axis; for plain results only.
 
         The rows are pulled back side by side, as many at a time as fit into a cache. Where a rule needs a real array,
-        or fails for any other reason, one pass for each row decides what happens.
+        or only a few rows fit, each has a pass of its own; so it has where a rule fails, which then raises its error.
         """
         size = output.size
         at_once = min(ENTRIES_AT_ONCE // max(self._largest(output), 1), size)
-        try:
-            if at_once < min(FEW, size):
-                raise ValueError("too large to gain anything")
-            parts = [self._pull_units(output, range(i, min(i + at_once, size))) for i in range(0, size, at_once)]
-        except Exception:
-            rows = [self.pull([output], [unit], retain_graph=True) for unit in _units(output)]
-            parts = [[np.expand_dims(g, 0) for g in row] for row in rows]
-        return [np.concatenate(column) for column in zip(*parts, strict=True)]
+        if at_once >= min(FEW, size):
+            with suppress(Exception):  # of a rule that is given a batch; of one that fails, the passes below raise it
+                parts = [self._pull_units(output, range(i, min(i + at_once, size))) for i in range(0, size, at_once)]
+                return [np.concatenate(column) for column in zip(*parts, strict=True)]
+        rows = [self.pull([output], [unit], retain_graph=True) for unit in _units(output)]
+        return [np.stack(column) for column in zip(*rows, strict=True)]
 
     def _largest(self, output: Tensor) -> int:
         """The number of entries of the largest array between the inputs and an output."""

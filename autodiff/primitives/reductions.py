@@ -79,18 +79,7 @@ def _extremum(reduce: Callable) -> Callable:
 
 
 def _nan_extremum(function: Callable) -> Callable:
-    def extremum(
-        a: Any,
-        axis: Axes = None,
-        out: None = None,
-        keepdims: Any = False,
-        initial: Any = NO_VALUE,
-        where: Any = True,
-    ) -> Any:
-        check(a, None, out)
-        return function(a, axis, None, keepdims, initial, where)
-
-    return extremum
+    return _extremum(lambda a, axis, dtype, out, *others: function(a, axis, out, *others))
 
 
 def _moment(function: Callable) -> Callable:

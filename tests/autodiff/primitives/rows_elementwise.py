@@ -62,6 +62,9 @@ def choices(draw: Any, function: Callable) -> tuple[Callable, list[np.ndarray]]:
     mode = draw(st.sampled_from(["raise", "wrap", "clip"]))
     if mode == "raise":
         index %= 3
+    if draw(st.booleans()):  # each of the three in its turn
+        index, others = np.arange(6) % 3, [(6,)] * 3
+        conditions = [index == 0, index == 1]
     args = [draw(arrays(shape, any_real)) for shape in others]
     if function is np.select:
         return lambda x, y, z: np.select(conditions, [x, y], z), args
@@ -204,7 +207,7 @@ ROWS = {
     np.conjugate:   calls(lambda x: np.real(np.conjugate(x * PHASE) * PHASE), any_real),
     np.real:        calls(lambda x: np.real(x * PHASE), any_real),
     np.imag:        calls(lambda x: np.imag(x * PHASE), any_real),
-    np.clip:        bounded(),
+    np.clip:        bounded() | st.just((np.clip, [np.array([-5.0, 0.5, 5.0]), np.full(3, -2.0), np.full(3, 2.0)])),
     np.astype:      calls(lambda x: np.astype(x, np.float64), any_real),
     np.angle:       calls(lambda x: np.angle(x * PHASE + 1, deg=True), any_real),
     np.divmod:      calls(lambda x, y: np.divmod(x, y)[1], between, nonzero),

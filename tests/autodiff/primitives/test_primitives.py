@@ -123,6 +123,27 @@ def test_gradients_of_first_and_second_order_are_those_of_the_differences(functi
     compare_with_differences(ROWS[function])
 
 
+FLAT = {(np.copysign, 1), (np.nextafter, 1)}
+"""Arguments that a function does not depend on but for jumps."""
+
+
+@each_function
+def test_a_row_draws_points_where_each_argument_matters(function: Callable) -> None:
+    """Where all gradients are zeros, a wrong factor in a rule could not be seen."""
+    matters: dict[int, bool] = {}
+
+    @given(ROWS[function])
+    def look(call: tuple[Callable, list]) -> None:
+        f, args = call
+        tensors = leaves(args)
+        out = run(f, tensors)
+        for i, g in enumerate(pulled_back(out, tensors, normal(out))):
+            matters[i] = matters.get(i, (function, i) in FLAT) or bool(np.any(g))
+
+    look()
+    assert all(matters.values())
+
+
 @pytest.mark.parametrize("derivative", [lambda x: 2.00001 * x, lambda x: 2 * stop_gradient(x)], ids=["first", "second"])
 def test_a_rule_that_is_wrong_at_first_or_second_order_fails(derivative: Callable) -> None:
     square = defvjp(lambda x: x * x, x=lambda g, x: g * derivative(x))
