@@ -39,8 +39,10 @@ LAYERS = (
 
 EXTRAS = {
     "autodiff.testing.strategies": {"hypothesis"},
+    "autodiff.testing.primitive": {"hypothesis"},
+    "autodiff.testing.plugin": {"hypothesis", "pytest"},
 }
-"""The modules that need an optional package, and which."""
+"""The modules and packages that need an optional package, and which."""
 
 PRIVILEGES = {
     "nn.derived": {"autodiff.primitive.REGISTRY", "autodiff.recorder.compile_recorder"},
@@ -109,7 +111,8 @@ def test_nothing_is_imported_inside_a_function(module: str) -> None:
 
 @pytest.mark.parametrize("module", SOURCES)
 def test_only_numpy_scipy_and_the_standard_library_are_imported(module: str) -> None:
-    allowed = {*sys.stdlib_module_names, "numpy", "scipy", *PACKAGES, *EXTRAS.get(module, ())}
+    extras = {extra for name, needed in EXTRAS.items() if f"{module}.".startswith(f"{name}.") for extra in needed}
+    allowed = {*sys.stdlib_module_names, "numpy", "scipy", *PACKAGES, *extras}
     assert {name.partition(".")[0] for name in imports(module)} <= allowed
 
 

@@ -3,52 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from time import perf_counter
+from typing import Any
 
 import numpy as np
 
 from ..functional import gradients
 from ..tensor import Tensor
 from ..tree import flatten
-from .finite_difference import STEP, Derivative, Line, along, central, one_sided, unit
-
-SAFETY = 10.0
-"""How many times its estimate the error of a difference may be before a gradient is called wrong."""
-
-CONCLUSIVE = 1e-7
-"""How small the error estimate must be, relative to the derivative's terms, for an agreement to count: with ``SAFETY``,
-a gradient that is off by a millionth is told from a right one."""
-
-CONVERGED = 1e-3
-"""How small it must be for a disagreement to count."""
-
-NOISE = 1e-14
-"""What cancellation inside a function of numbers of order 1 leaves: a smaller disagreement decides nothing."""
-
-OPINIONS = (0.61, 0.37, 0.61 * 2.0**-10)
-"""The first steps of further differences that a disagreement is confirmed with, relative to the usual one: some so
-close that rounding shows that the error estimate does not know of, one far smaller since a derivative is about that."""
+from .finite_difference import along, unit
+from .report import GradientReport, announce
+from .verdict import DIGITS, Verdict, compare
 
 ROUNDING = 1e-9
 """How far two ways of computing one gradient may differ, relative to its largest entry."""
-
-DIGITS = 64 * float(np.finfo(float).eps)
-"""What rounding leaves of terms that cancel, relative to the size of everything that was computed with."""
-
-
-@dataclass
-class GradientReport:
-    """How many comparisons were made, how many of them could decide anything, and why the others could not."""
-
-    checked: int = 0
-    conclusive: int = 0
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def share(self) -> float:
-        """The share of comparisons that were conclusive; 1 if there was nothing to compare."""
-        return self.conclusive / self.checked if self.checked else 1.0
 
 
 def check_grads(
@@ -89,6 +57,7 @@ def check_grads(
             too few comparisons were conclusive.
         TypeError: no argument can be differentiated, or ``f`` returns no tensor.
     """
+    start = perf_counter()
     leaves, build = flatten(args)
     leaves = [leaf.data if isinstance(leaf, Tensor) else leaf for leaf in leaves]
     chosen = [i for i, leaf in enumerate(leaves) if np.asarray(leaf).dtype.kind in "fc"]
@@ -114,12 +83,13 @@ def check_grads(
                 break
             level_function = _gradient_function(level_function, cotangents)
     report = check.report
+    report.what, report.seconds = getattr(f, "__name__", type(f).__name__), perf_counter() - start
     if report.share < min_conclusive:
         raise AssertionError(
             f"check_grads: only {report.conclusive} of {report.checked} comparisons were conclusive; check at other "
             f"points, or pass a lower min_conclusive than {min_conclusive}:\n  " + "\n  ".join(report.notes[:10])
         )
-    return report
+    return announce(report)
 
 
 def _paths(value: Any, path: str) -> list[str]:
@@ -245,11 +215,11 @@ class _Check:
             outputs = function([Tensor(x if j == i else array) for j, array in enumerate(arrays)])
             return [np.asarray(_plain(output)) for output in outputs]
 
-        def verdict(direction: np.ndarray) -> _Verdict:
+        def verdict(direction: np.ndarray) -> Verdict:
             moved = direction != 0  # what stays may have an infinite gradient
             terms = gradient[moved] * direction[moved]
             single = len(terms) == 1
-            return _compare(
+            return compare(
                 along(of_one, x, direction), cotangents, float(terms.sum().real), float(np.abs(terms).sum()), single
             )
 
@@ -266,7 +236,7 @@ class _Check:
                     self._count(verdict(one), label(f"entry {entry}"))
             self._count(found, label("the sum over a random direction"))
 
-    def _count(self, found: _Verdict, label: str) -> None:
+    def _count(self, found: Verdict, label: str) -> None:
         """Enter a verdict into the report, or raise it."""
         if found.kind == "wrong":
             raise AssertionError(f"check_grads: {label} is wrong: {found.reason}")
@@ -290,74 +260,3 @@ class _Check:
         """A random direction of multiples of 1/64 between 1/2 and 1, which move the points of a lattice exactly."""
         signs = [1.0, -1.0, 1j, -1j] if x.dtype.kind == "c" else [1.0, -1.0]
         return self.rng.integers(32, 65, x.shape) / 64 * self.rng.choice(signs, x.shape)
-
-
-class _Verdict(NamedTuple):
-    """``right``, ``wrong`` or ``inconclusive``, and why."""
-
-    kind: str
-    reason: str = ""
-
-
-def _compare(line: Line, weights: list[np.ndarray], claimed: float, size: float, single: bool) -> _Verdict:
-    """Compare what the tape claims to be the derivative along a line with differences.
-
-    ``size`` is that of the terms of the claim; ``single``: the line moves one entry alone.
-    """
-
-    def against(found: Derivative) -> _Verdict:
-        reason = f"the tape says {claimed!r}, differences {found.value!r} +- {found.error:.1e}"
-        scale = max(size, found.size) if np.isfinite(size) else found.size
-        if not abs(claimed - found.value) <= SAFETY * found.error:  # so too if the claim is NaN
-            noticeable = not abs(claimed - found.value) <= max(DIGITS * _size_around(line, weights), NOISE)
-            converged = found.error <= CONVERGED * scale
-            return _Verdict("wrong" if noticeable and converged else "inconclusive", reason)
-        if claimed == size == 0:
-            scale = _size_around(line, weights)
-        return _Verdict("right" if found.error <= CONCLUSIVE * scale else "inconclusive", reason)
-
-    def agrees(found: Derivative) -> bool:
-        return abs(claimed - found.value) <= SAFETY * found.error < np.inf
-
-    found = central(line, weights)
-    if agrees(found):
-        return against(found)
-    others = [central(line._replace(step=factor * line.step), weights) for factor in OPINIONS]
-    for other in others:
-        if agrees(other):
-            return against(other)
-    sides = [side for side in one_sided(line, weights) if np.isfinite(side.error)]
-    if len(sides) == 1:  # the end of the domain
-        return against(sides[0])
-    if not sides or not np.isfinite(found.error):
-        return _Verdict("inconclusive", "the function has no finite values around")
-    differing = [abs(found.value - other.value) - other.error for other in others if np.isfinite(other.error)]
-    unexplained = max(differing, default=0.0)
-    if abs(claimed - found.value) <= SAFETY * (found.error + max(unexplained, 0.0)):
-        values = ", ".join(repr(opinion.value) for opinion in (found, *others))
-        return _Verdict("inconclusive", f"differences contradict each other: {values}")
-    left, right = sides
-    if abs(left.value - right.value) > SAFETY * (left.error + right.error):
-        return _at_kink(claimed, left, right, single)
-    return against(found)
-
-
-def _size_around(line: Line, weights: list[np.ndarray]) -> float:
-    """The size of a function's values, per unit of a step: how exactly a derivative of zero can be told from others."""
-    sizes = []
-    for t in (-line.step, 0.0, line.step):
-        sizes.append(sum(float(np.abs(w * y).sum()) for w, y in zip(weights, line.at(t), strict=True)))
-    return STEP / line.step * max(filter(np.isfinite, sizes), default=0.0)
-
-
-def _at_kink(claimed: float, left: Derivative, right: Derivative, single: bool) -> _Verdict:
-    """At a kink a gradient is a matter of convention, but lies between the one-sided derivatives."""
-    if not single:
-        return _Verdict("inconclusive", "a kink, where only the derivatives of single entries tell right from wrong")
-    low, high = sorted((left.value, right.value))
-    slack = SAFETY * (left.error + right.error)
-    reason = f"the tape says {claimed!r}, one-sided derivatives are {low!r} and {high!r}"
-    if not low - slack <= claimed <= high + slack:
-        return _Verdict("wrong", reason)
-    exact = left.error + right.error <= CONCLUSIVE * max(left.size, right.size)
-    return _Verdict("right" if exact else "inconclusive", reason)
