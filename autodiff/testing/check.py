@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from time import perf_counter
 from typing import Any
 
@@ -11,12 +13,33 @@ import numpy as np
 from ..functional import gradients
 from ..tensor import Tensor
 from ..tree import flatten
-from .finite_difference import along, unit
+from .complex_step import complex_step, is_analytic
+from .failure import Reproduction, code_of, message
+from .finite_difference import STEP, Derivative, Line, along_jointly, scale_of, unit
+from .kinks import Sides, is_sum, one_kind
 from .report import GradientReport, announce
-from .verdict import DIGITS, Verdict, compare
+from .verdict import DIGITS, Verdict, at_kink, compare
 
 ROUNDING = 1e-9
 """How far two ways of computing one gradient may differ, relative to its largest entry."""
+
+JOINTLY = 32
+"""Up to how many entries that move together are looked at one by one, to tell a kink from a wrong gradient."""
+
+ATTEMPTS = 4
+"""How many random samples of more entries are looked at."""
+
+Move = Mapping[int, np.ndarray]
+"""How arrays move, each along its direction, by position."""
+
+DERIVATIVE = "a gradient is the derivative of the output, weighted with the cotangent"
+SUBGRADIENT = "at a kink a gradient lies between the one-sided derivatives"
+SECOND = "the gradient of order {} is the derivative of that of order {}, weighted with a second cotangent"
+LINEAR = "a gradient is linear in the cotangent"
+ZERO = "the cotangent 0 gives the gradient 0"
+RECORDED = "a gradient is the same whether it is itself recorded or not"
+FORM = "a gradient has the shape and the dtype of its argument"
+UNCHANGED = "computing a gradient changes no array in place"
 
 
 def check_grads(
@@ -32,9 +55,11 @@ def check_grads(
 
     The output is contracted with a random cotangent. For each argument the tape's gradient is compared with differences
     for single entries and along random directions; what the differences estimate as their own error is the tolerance.
-    At a kink the gradient must lie between the one-sided derivatives. With ``order=2`` the gradient itself, as a
-    function of the arguments, is checked in the same way. Further, a gradient must have its argument's shape and dtype,
-    be linear in the cotangent and exactly zero for the cotangent zero, and computing it must change no array in place.
+    At a kink the gradient must lie between the one-sided derivatives, along joint moves of all arguments too; where all
+    that was recorded is analytic and differences cannot tell, a complex step can. With ``order=2`` the gradient itself,
+    as a function of the arguments, is checked in the same way. Further, a gradient must have its argument's shape and
+    dtype, be linear in the cotangent and exactly zero for the cotangent zero, and computing it must change no array in
+    place.
 
     >>> import numpy as np
     >>> check_grads(lambda x, y: np.sin(x) * y, np.array([0.5, 1.0]), np.array(2.0)).share
@@ -53,8 +78,8 @@ def check_grads(
         A report with the share of comparisons that were conclusive, and notes on those that were not.
 
     Raises:
-        AssertionError: a gradient is wrong; says which argument and entry, what the tape and the differences say. Or
-            too few comparisons were conclusive.
+        AssertionError: a gradient is wrong; says which argument and entry, what the tape and the differences say, which
+            property broke, and gives a program of NumPy that shows it again. Or too few comparisons were conclusive.
         TypeError: no argument can be differentiated, or ``f`` returns no tensor.
     """
     start = perf_counter()
@@ -66,19 +91,24 @@ def check_grads(
 
     def function(tensors: Sequence[Tensor]) -> list[Any]:
         replaced = dict(zip(chosen, tensors, strict=True))
-        outputs, _ = flatten(f(*build([replaced.get(i, leaf) for i, leaf in enumerate(leaves)])))
+        y = f(*build([replaced.get(i, leaf) for i, leaf in enumerate(leaves)]))
+        outputs, _ = flatten(y)
         if not any(isinstance(output, Tensor) for output in outputs):
             kinds = ", ".join(type(output).__name__ for output in outputs) or "nothing"
             raise TypeError(f"check_grads: the function returned no tensor but {kinds}: the gradient is lost")
-        return [output for output in outputs if np.asarray(_plain(output)).dtype.kind in "fc"]
+        kept = [np.asarray(_plain(output)).dtype.kind in "fc" for output in outputs]
+        reproduction.outputs = [path for path, keep in zip(_paths(y, "y"), kept, strict=True) if keep]
+        return [output for output, keep in zip(outputs, kept, strict=True) if keep]
 
     names = [path for i, arg in enumerate(args) for path in _paths(arg, f"argument {i}")]
-    check = _Check([names[i] for i in chosen], np.random.default_rng(seed), directions, entries)
     arrays = [np.array(leaves[i], dtype=np.result_type(leaves[i], np.float64)) for i in chosen]
+    places: Iterator[str | None] = (f"x[{chosen.index(i)}]" if i in chosen else None for i in range(len(leaves)))
+    reproduction = Reproduction(f, ", ".join(code_of(arg, places) for arg in args), arrays)
+    check = _Check([names[i] for i in chosen], np.random.default_rng(seed), directions, entries, reproduction)
     level_function: Callable = function
     with np.errstate(all="ignore"):
-        for level in range(1, order + 1):
-            cotangents = check.level(level_function, arrays, level)
+        for order_now in range(1, order + 1):
+            cotangents = check.level(level_function, arrays, order_now)
             if cotangents is None:
                 break
             level_function = _gradient_function(level_function, cotangents)
@@ -127,11 +157,151 @@ def _gradients(
     return [Tensor(np.zeros_like(t.data)) if g is None else g for g, t in zip(found, inputs, strict=True)]
 
 
+@dataclass
+class _Level:
+    """A function of several arrays and its gradients, weighted with cotangents: what can be asked about them."""
+
+    function: Callable[[Sequence[Tensor]], list[Any]]
+    arrays: list[np.ndarray]
+    outputs: list[Any]
+    cotangents: list[np.ndarray]
+    gradients: list[np.ndarray]
+    rng: np.random.Generator
+
+    def values(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
+        return [np.asarray(_plain(output)) for output in self.function([Tensor(array) for array in arrays])]
+
+    def line(self, move: Move) -> Line:
+        return along_jointly(self.values, self.arrays, move)
+
+    def claim(self, move: Move) -> tuple[float, float]:
+        """What the gradients say of a move, and the size of the terms; what stays may have an infinite gradient."""
+        terms = np.concatenate([(self.gradients[i] * d)[d != 0] for i, d in move.items()])
+        return float(terms.sum().real), float(np.abs(terms).sum())
+
+    @cached_property
+    def analytic(self) -> bool:
+        return all(x.dtype.kind == "f" for x in (*self.arrays, *self.cotangents)) and is_analytic(self.outputs)
+
+    def complex_step(self, move: Move) -> Derivative | None:
+        """The derivative along a move by a complex step; None where there is none."""
+        if not self.analytic:
+            return None
+
+        def at(t: complex) -> list[np.ndarray]:
+            return self.values([x + t * move[i] if i in move else x + 0j for i, x in enumerate(self.arrays)])
+
+        return complex_step(at, self.line(move).step / STEP, self.cotangents)
+
+    def verdict(self, move: Move) -> Verdict:
+        """What differences along the line of a move say of the gradients."""
+        single = len(self._parts(move)) == 1
+        return compare(
+            self.line(move), self.cotangents, *self.claim(move), single, exact=lambda: self.complex_step(move)
+        )
+
+    def settled(self, move: Move, found: Verdict) -> Verdict:
+        """The verdict on a move, given that along its line; it may be inconclusive where the function is not smooth."""
+        parts = self._parts(move)
+        if len(parts) > 1 and (found.kink or found.kind == "wrong"):
+            return self._settled_jointly(parts, found)
+        if found.kind == "wrong" and not found.kink and self._interacts(move):
+            return _no_derivative(found)
+        return found
+
+    def _settled_jointly(self, parts: Sequence[Move], found: Verdict) -> Verdict:
+        """The same for a move of several entries, which disagreed with differences or met a kink.
+
+        Of many entries, random ones are looked at.
+        """
+        smooth = []
+        for chosen in [range(len(parts))] if len(parts) <= JOINTLY else self._samples(len(parts)):
+            some = [parts[k] for k in chosen]
+            together = _together(some)
+            whole, each = self._sides(together), [self._sides(part) for part in some]
+            known = all(sides.known for sides in (whole, *each))
+            smooth.append(known and not any(s.kinked for s in (whole, *each)) and is_sum(whole, *each))
+            if known and not smooth[-1] and one_kind(whole, each):
+                verdict = at_kink(whole, self.claim(together)[0])
+                if verdict.kind == "wrong" or len(some) == len(parts):
+                    return verdict
+        return found if all(smooth) else _no_derivative(found)
+
+    def _samples(self, count: int) -> list[np.ndarray]:
+        return [self.rng.choice(count, JOINTLY, replace=False) for _ in range(ATTEMPTS)]
+
+    def _sides(self, move: Move) -> Sides:
+        return Sides.of(self.line(move), self.cotangents)
+
+    def _interacts(self, move: Move) -> bool:
+        """Whether the effect of one entry's move depends on small moves of others: where it does, nothing is smooth.
+
+        So it is with the middle one of three equal numbers, which no number alone can move. The others are those of the
+        same value; they move further than the entry, some of them up and some down, in every proportion.
+        """
+        ((i, direction),) = move.items()
+        value = self.arrays[i][direction != 0]
+        few = sum(x.size for x in self.arrays) <= JOINTLY
+        others = [
+            (j, entry)
+            for j, x in enumerate(self.arrays)
+            for entry in map(tuple, np.argwhere(np.full(x.shape, few) | (x == value)))
+            if j != i or not direction[entry]
+        ]
+        if not others:
+            return False
+        others = [others[k] for k in self.rng.permutation(len(others))[:JOINTLY]]
+        alone = self._sides(move)
+        for downwards in range(len(others) + 1):
+            rest: dict[int, np.ndarray] = {}
+            for k, (j, entry) in enumerate(others):
+                length = self.rng.integers(96, 129) / 64
+                rest.setdefault(j, np.zeros(self.arrays[j].shape))[entry] = -length if k < downwards else length
+            sides, whole = self._sides(rest), self._sides(_together([move, rest]))
+            if alone.known and sides.known and whole.known and not is_sum(whole, alone, sides):
+                return True
+        return False
+
+    def _parts(self, move: Move) -> list[Move]:
+        """The moves of single entries that a move consists of."""
+        parts: list[Move] = []
+        for i, direction in move.items():
+            for entry in map(tuple, np.argwhere(direction)):
+                parts.append({i: direction[entry] * unit(direction.shape, entry)})
+        return parts
+
+
+def _no_derivative(found: Verdict) -> Verdict:
+    return Verdict("inconclusive", f"the function has no derivative here; {found.reason}", kink=True)
+
+
+def _together(moves: Sequence[Move]) -> Move:
+    total: dict[int, np.ndarray] = {}
+    for move in moves:
+        for i, direction in move.items():
+            total[i] = total[i] + direction if i in total else direction
+    return total
+
+
+def random_direction(rng: np.random.Generator, x: np.ndarray) -> np.ndarray:
+    """Random multiples of 1/64 between 1/2 and 1, which move the points of a lattice exactly."""
+    signs = [1.0, -1.0, 1j, -1j] if x.dtype.kind == "c" else [1.0, -1.0]
+    return rng.integers(32, 65, x.shape) / 64 * rng.choice(signs, x.shape)
+
+
 class _Check:
     """One call of ``check_grads``: what it draws at random, and its report."""
 
-    def __init__(self, names: list[str], rng: np.random.Generator, directions: int, entries: int) -> None:
+    def __init__(
+        self,
+        names: list[str],
+        rng: np.random.Generator,
+        directions: int,
+        entries: int,
+        reproduction: Reproduction,
+    ) -> None:
         self.names, self.rng, self.directions, self.entries = names, rng, directions, entries
+        self.reproduction = reproduction
         self.report = GradientReport()
 
     def level(self, function: Callable, arrays: list[np.ndarray], order: int) -> list[np.ndarray] | None:
@@ -145,25 +315,37 @@ class _Check:
             self.report.notes.append(f"order {order}: the value is not finite")
             return None
         cotangents = [self._normal(value) for value in values]
+        self.reproduction.cotangents.append(cotangents)
         kept += [array.copy() for array in (*cotangents, *values)]
-        found = _gradients(outputs, cotangents, inputs)
+        found = [g.data for g in _gradients(outputs, cotangents, inputs)]
         for array, copy in zip((*arrays, *cotangents, *values), kept, strict=True):
             if not np.array_equal(array, copy):
-                raise AssertionError(
-                    f"check_grads: the function or a rule changed an argument, a value or its cotangent of shape "
-                    f"{array.shape} in place"
+                self._fail(
+                    f"the function or a rule changed an argument, a value or its cotangent of shape {array.shape}, "
+                    f"order {order}, in place: {copy} became {array}",
+                    UNCHANGED,
+                    self.reproduction.gradient_program(0),
+                )
+        for i, gradient in enumerate(found):
+            if (gradient.shape, gradient.dtype) != (arrays[i].shape, arrays[i].dtype):
+                self._fail(
+                    f"{self.names[i]} of shape {arrays[i].shape}, {arrays[i].dtype} has a gradient of "
+                    f"shape {gradient.shape}, {gradient.dtype}",
+                    FORM,
+                    self.reproduction.gradient_program(i),
                 )
         if order == 1:
             size = sum(float(np.abs(c * y).sum()) for c, y in zip(cotangents, values, strict=True))
-            self._check_linearity(outputs, cotangents, inputs, [g.data for g in found], size)
-        for i, gradient in enumerate(found):
-            if (gradient.shape, gradient.dtype) != (arrays[i].shape, arrays[i].dtype):
-                raise AssertionError(
-                    f"check_grads: {self.names[i]} of shape {arrays[i].shape}, {arrays[i].dtype} has a gradient of "
-                    f"shape {gradient.shape}, {gradient.dtype}"
-                )
-            self._compare_argument(function, arrays, i, gradient.data, cotangents, order)
+            self._check_linearity(outputs, cotangents, inputs, found, size)
+        level = _Level(function, arrays, outputs, cotangents, found, self.rng)
+        for i in range(len(arrays)):
+            self._compare_argument(level, i, order)
+        if order == 1:
+            self._compare_jointly(level)
         return cotangents
+
+    def _fail(self, what: str, broken: str, program: str) -> None:
+        raise AssertionError(message(f"check_grads: {what}", broken, program))
 
     def _normal(self, like: np.ndarray) -> np.ndarray:
         """Normally distributed numbers, in an array of the shape and dtype of another."""
@@ -189,57 +371,67 @@ class _Check:
         sums = [2.5 * c - d for c, d in zip(cotangents, others, strict=True)]
         recorded = _gradients(outputs, cotangents, inputs, create_graph=True)
         other, total, zero = (_gradients(outputs, cs, inputs) for cs in (others, sums, [0 * c for c in cotangents]))
-        for name, g, h, g_h, none, taped in zip(self.names, found, other, total, zero, recorded, strict=True):
+        for i, (g, h, g_h, none, taped) in enumerate(zip(found, other, total, zero, recorded, strict=True)):
+            name, program = self.names[i], self.reproduction.gradient_program(i)
             finite = np.isfinite(g) & np.isfinite(h.data) & np.isfinite(g_h.data)
             largest = max(np.abs(g[finite]).max(initial=0), np.abs(h.data[finite]).max(initial=0))
             tolerance = ROUNDING * largest + DIGITS * size
             if np.any(none.data[finite] != 0):
-                raise AssertionError(f"check_grads: the cotangent 0 gives {name} the gradient {none.data}, not zeros")
+                self._fail(f"the cotangent 0 gives {name} the gradient {none.data}, not zeros", ZERO, program)
             if np.any(np.abs(2.5 * g - h.data - g_h.data)[finite] > tolerance):
-                raise AssertionError(
-                    f"check_grads: the gradient of {name} is not linear in the cotangent: those of c, d and 2.5 c - d "
-                    f"are {g}, {h.data} and {g_h.data}"
+                self._fail(
+                    f"the gradient of {name} is not linear in the cotangent: those of c, d and 2.5 c - d "
+                    f"are {g}, {h.data} and {g_h.data}",
+                    LINEAR,
+                    program,
                 )
             if np.any(np.abs(taped.data - g)[finite] > tolerance):
-                raise AssertionError(
-                    f"check_grads: with create_graph=True the gradient of {name} is {taped.data}, without it {g}"
+                self._fail(
+                    f"with create_graph=True the gradient of {name} is {taped.data}, without it {g}", RECORDED, program
                 )
 
-    def _compare_argument(
-        self, function: Callable, arrays: list[np.ndarray], i: int, gradient: np.ndarray, cotangents: list, order: int
-    ) -> None:
+    def _compare_argument(self, level: _Level, i: int, order: int) -> None:
         """Compare the gradient of one argument with differences, by entries and along random directions."""
-        x = arrays[i]
-
-        def of_one(x: np.ndarray) -> list[np.ndarray]:
-            outputs = function([Tensor(x if j == i else array) for j, array in enumerate(arrays)])
-            return [np.asarray(_plain(output)) for output in outputs]
-
-        def verdict(direction: np.ndarray) -> Verdict:
-            moved = direction != 0  # what stays may have an infinite gradient
-            terms = gradient[moved] * direction[moved]
-            single = len(terms) == 1
-            return compare(
-                along(of_one, x, direction), cotangents, float(terms.sum().real), float(np.abs(terms).sum()), single
-            )
+        x = level.arrays[i]
 
         def label(place: str) -> str:
             return f"the gradient of {self.names[i]}, order {order}, at {place} of shape {x.shape}"
 
         for entry, direction in self._entries(x, self.entries):
-            self._count(verdict(direction), label(f"entry {entry}"))
+            self._judge(level, {i: direction}, label(f"entry {entry}"), order)
         for _ in range(self.directions if x.size > 1 else 0):
-            direction = self._direction(x)
-            found = verdict(direction)
+            move = {i: random_direction(self.rng, x)}
+            found = level.verdict(move)
             if found.kind == "wrong" and x.size > self.entries:
                 for entry, one in self._entries(x, x.size):
-                    self._count(verdict(one), label(f"entry {entry}"))
-            self._count(found, label("the sum over a random direction"))
+                    self._judge(level, {i: one}, label(f"entry {entry}"), order)
+            self._judge(level, move, label("the sum over a random direction"), order, found)
 
-    def _count(self, found: Verdict, label: str) -> None:
-        """Enter a verdict into the report, or raise it."""
+    def _compare_jointly(self, level: _Level) -> None:
+        """Compare the gradients of all arguments with differences as they move together.
+
+        Where all entries move by the same, ties remain ties, and most functions with kinks are smooth: then the shares
+        that the tied entries have in the gradient must add up.
+        """
+        moving = {i: x for i, x in enumerate(level.arrays) if x.size}
+        moves: dict[str, Move] = {}
+        if sum(x.size for x in moving.values()) > 1:
+            moves["all entries move by the same"] = {i: np.ones(x.shape) for i, x in moving.items()}
+        if len(moving) > 1 and self.directions:
+            sizes = {i: scale_of(float(np.abs(x).max())) for i, x in moving.items()}
+            moves["all arguments move at random"] = {
+                i: sizes[i] * random_direction(self.rng, x) for i, x in moving.items()
+            }
+        for place, move in moves.items():
+            self._judge(level, move, f"what the gradients say, order 1, where {place},", 1)
+
+    def _judge(self, level: _Level, move: Move, label: str, order: int, found: Verdict | None = None) -> None:
+        """Enter the verdict on a move into the report, or raise it."""
+        found = level.settled(move, found or level.verdict(move))
         if found.kind == "wrong":
-            raise AssertionError(f"check_grads: {label} is wrong: {found.reason}")
+            broken = SUBGRADIENT if found.kink else DERIVATIVE if order == 1 else SECOND.format(order, order - 1)
+            program = self.reproduction.program(move, level.line(move).step / 64, sides=found.kink)
+            self._fail(f"{label} is wrong: {found.reason}", broken, program)
         self.report.checked += 1
         self.report.conclusive += found.kind == "right"
         if found.kind == "inconclusive":
@@ -255,8 +447,3 @@ class _Check:
             yield entry, unit(x.shape, entry)
             if x.dtype.kind == "c":
                 yield entry, 1j * unit(x.shape, entry)
-
-    def _direction(self, x: np.ndarray) -> np.ndarray:
-        """A random direction of multiples of 1/64 between 1/2 and 1, which move the points of a lattice exactly."""
-        signs = [1.0, -1.0, 1j, -1j] if x.dtype.kind == "c" else [1.0, -1.0]
-        return self.rng.integers(32, 65, x.shape) / 64 * self.rng.choice(signs, x.shape)

@@ -7,7 +7,7 @@ the smallest sum of the two is taken (C. J. F. Ridders, Advances in Engineering 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -48,11 +48,29 @@ class Line(NamedTuple):
 
 def along(f: Callable[[np.ndarray], Sequence[np.ndarray]], x: np.ndarray, direction: np.ndarray) -> Line:
     """The line of ``f(x + t * direction)``, with steps of a size that suits ``x``."""
-    length = float(np.abs(direction).max(initial=0)) or 1.0
-    largest = float(np.abs(x[direction != 0]).max(initial=0))
-    scale = 2.0 ** np.floor(np.log2(max(largest, 1.0) / length))  # a power of two, to move lattices exactly
-    slip = float(np.finfo(x.dtype).eps) * largest / length
-    return Line(lambda t: f(np.asarray(x + t * direction)), STEP * float(scale), slip)
+    return along_jointly(lambda arrays: f(arrays[0]), [x], {0: direction})
+
+
+def along_jointly(
+    f: Callable[[list[np.ndarray]], Sequence[np.ndarray]], arrays: list[np.ndarray], move: Mapping[int, np.ndarray]
+) -> Line:
+    """The line on which several arrays move at once, each along its direction, by position; the others stay."""
+    scales, slip = [], 0.0
+    for i, direction in move.items():
+        length = float(np.abs(direction).max(initial=0)) or 1.0
+        largest = float(np.abs(arrays[i][direction != 0]).max(initial=0))
+        scales.append(scale_of(largest / length, 1 / length))
+        slip = max(slip, float(np.finfo(arrays[i].dtype).eps) * largest / length)
+
+    def at(t: float) -> Sequence[np.ndarray]:
+        return f([np.asarray(x + t * move[i]) if i in move else x for i, x in enumerate(arrays)])
+
+    return Line(at, STEP * min(scales), slip)
+
+
+def scale_of(largest: float, least: float = 1.0) -> float:
+    """The power of two (which moves lattices exactly) below a size, or below ``least`` if that is larger."""
+    return 2.0 ** float(np.floor(np.log2(max(largest, least))))
 
 
 def central(line: Line, weights: Sequence[Any]) -> Derivative:

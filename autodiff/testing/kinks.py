@@ -1,0 +1,98 @@
+"""Points where a function has no derivative: what may be asked of a gradient there.
+
+At a kink a gradient is a matter of convention, but not of any: what a convex function's gradient says of a direction
+lies between the one-sided derivatives along it (it is a subgradient), and so for a concave one. That is asked of every
+entry of the outputs by itself, since a sum of both kinds, or one weighted with both signs, may look smooth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .finite_difference import Line, one_sided
+
+SLACK = 10.0
+"""How many times its estimate the error of a one-sided difference may be."""
+
+COARSE = 1e-3
+"""By how much moves must fail to add up, relative to what they do, for it to be a kink and not an inaccuracy."""
+
+
+class Sides(NamedTuple):
+    """The derivatives along a line from the left and from the right, of each entry of the outputs times its weight."""
+
+    left: np.ndarray
+    right: np.ndarray
+    error: np.ndarray
+
+    @classmethod
+    def of(cls, line: Line, weights: Sequence[Any]) -> Sides:
+        """The one-sided derivatives; NaN with an infinite error for an entry that has none."""
+        at = cache(lambda t: [np.ravel(value) for value in line.at(t)])
+        here, there, back = at(0.0), at(line.step), at(-line.step)
+        found: list[tuple[float, float, float]] = []
+        for k, weight in enumerate(map(np.ravel, weights)):
+            for i in range(len(weight)):
+                if here[k][i] == there[k][i] == back[k][i]:
+                    found.append((0.0, 0.0, 0.0))
+                    continue
+
+                def entry(t: float, k: int = k, i: int = i) -> list[np.ndarray]:
+                    return [at(t)[k][i : i + 1]]
+
+                left, right = one_sided(line._replace(at=entry), [weight[i : i + 1]])
+                found.append((left.value, right.value, left.error + right.error))
+        return cls(*np.array(found, dtype=float).reshape(-1, 3).T)
+
+    @property
+    def known(self) -> bool:
+        """Whether every entry has both derivatives."""
+        return bool(np.isfinite(self.error).all())
+
+    @property
+    def kinked(self) -> bool:
+        """Whether they differ for some entry."""
+        return bool(np.any(np.abs(self.left - self.right) > SLACK * self.error))
+
+    @property
+    def low(self) -> float:
+        """The least that a subgradient or supergradient of each entry may say in sum."""
+        return float(np.minimum(self.left, self.right).sum())
+
+    @property
+    def high(self) -> float:
+        """The most."""
+        return float(np.maximum(self.left, self.right).sum())
+
+    @property
+    def slack(self) -> float:
+        return SLACK * float(self.error.sum())
+
+    def contains(self, claimed: float) -> bool:
+        """Whether a claimed derivative lies between those from the two sides."""
+        return self.low - self.slack <= claimed <= self.high + self.slack
+
+
+def is_sum(whole: Sides, *parts: Sides) -> bool:
+    """Whether a joint move changes each output by the sum of what the single moves do, as a derivative does."""
+    error = SLACK * (whole.error + sum(part.error for part in parts))
+    error = error + COARSE * sum(np.abs(s.left) + np.abs(s.right) for s in (whole, *parts))
+    left, right = sum(part.left for part in parts), sum(part.right for part in parts)
+    return bool(np.all(np.abs(whole.left - left) <= error) and np.all(np.abs(whole.right - right) <= error))
+
+
+def one_kind(whole: Sides, parts: Sequence[Sides]) -> bool:
+    """Whether each output is convex or concave along a direction and its parts, as far as these show it."""
+    slack = SLACK * (whole.error + sum(part.error for part in parts))
+    left, right = sum(part.left for part in parts), sum(part.right for part in parts)
+
+    def convex(sign: int) -> np.ndarray:
+        bends = [sign * (s.right - s.left) >= -SLACK * s.error for s in (whole, *parts)]
+        bounded = (sign * (right - whole.right) >= -slack) & (sign * (whole.left - left) >= -slack)
+        return np.logical_and.reduce([*bends, bounded])
+
+    return bool(np.all(convex(+1) | convex(-1)))
