@@ -18,10 +18,7 @@ from .failure import Reproduction, code_of, message
 from .finite_difference import STEP, Derivative, Line, along_jointly, scale_of, unit
 from .kinks import Sides, is_sum, one_kind
 from .report import GradientReport, announce
-from .verdict import DIGITS, Verdict, at_kink, compare
-
-ROUNDING = 1e-9
-"""How far two ways of computing one gradient may differ, relative to its largest entry."""
+from .verdict import DIGITS, ROUNDING, Verdict, at_kink, compare, tolerance_of
 
 JOINTLY = 32
 """Up to how many entries that move together are looked at one by one, to tell a kink from a wrong gradient."""
@@ -167,6 +164,7 @@ class _Level:
     cotangents: list[np.ndarray]
     gradients: list[np.ndarray]
     rng: np.random.Generator
+    below: _Level | None = None
 
     def values(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
         return [np.asarray(_plain(output)) for output in self.function([Tensor(array) for array in arrays])]
@@ -181,7 +179,9 @@ class _Level:
 
     @cached_property
     def analytic(self) -> bool:
-        return all(x.dtype.kind == "f" for x in (*self.arrays, *self.cotangents)) and is_analytic(self.outputs)
+        """Whether everything recorded is analytic, also on the way to what is constant by now: at lower orders."""
+        real = all(x.dtype.kind == "f" for x in (*self.arrays, *self.cotangents))
+        return real and is_analytic(self.outputs) and (self.below is None or self.below.analytic)
 
     def complex_step(self, move: Move) -> Derivative | None:
         """The derivative along a move by a complex step; None where there is none."""
@@ -191,7 +191,10 @@ class _Level:
         def at(t: complex) -> list[np.ndarray]:
             return self.values([x + t * move[i] if i in move else x + 0j for i, x in enumerate(self.arrays)])
 
-        return complex_step(at, self.line(move).step / STEP, self.cotangents)
+        try:
+            return complex_step(at, self.line(move).step / STEP, self.cotangents)
+        except (TypeError, ValueError):  # code may insist on real numbers
+            return None
 
     def verdict(self, move: Move) -> Verdict:
         """What differences along the line of a move say of the gradients."""
@@ -205,7 +208,7 @@ class _Level:
         parts = self._parts(move)
         if len(parts) > 1 and (found.kink or found.kind == "wrong"):
             return self._settled_jointly(parts, found)
-        if found.kind == "wrong" and not found.kink and self._interacts(move):
+        if found.kind == "wrong" and self._interacts(move, one_kind if found.kink else is_sum):
             return _no_derivative(found)
         return found
 
@@ -221,8 +224,9 @@ class _Level:
             whole, each = self._sides(together), [self._sides(part) for part in some]
             known = all(sides.known for sides in (whole, *each))
             smooth.append(known and not any(s.kinked for s in (whole, *each)) and is_sum(whole, *each))
-            if known and not smooth[-1] and one_kind(whole, each):
-                verdict = at_kink(whole, self.claim(together)[0])
+            if known and not smooth[-1] and one_kind(whole, *each):
+                claimed, size = self.claim(together)
+                verdict = at_kink(whole, claimed, tolerance_of(self.line(together), self.cotangents, size))
                 if verdict.kind == "wrong" or len(some) == len(parts):
                     return verdict
         return found if all(smooth) else _no_derivative(found)
@@ -233,14 +237,14 @@ class _Level:
     def _sides(self, move: Move) -> Sides:
         return Sides.of(self.line(move), self.cotangents)
 
-    def _interacts(self, move: Move) -> bool:
-        """Whether the effect of one entry's move depends on small moves of others: where it does, nothing is smooth.
+    def _interacts(self, move: Move, regular: Callable[..., bool]) -> bool:
+        """Whether the effect of one entry's move depends on small moves of others, as it does only at some kinks.
 
         So it is with the middle one of three equal numbers, which no number alone can move. The others are those of the
         same value; they move further than the entry, some of them up and some down, in every proportion.
         """
         ((i, direction),) = move.items()
-        value = self.arrays[i][direction != 0]
+        value = self.arrays[i][direction != 0].item()
         few = sum(x.size for x in self.arrays) <= JOINTLY
         others = [
             (j, entry)
@@ -258,7 +262,7 @@ class _Level:
                 length = self.rng.integers(96, 129) / 64
                 rest.setdefault(j, np.zeros(self.arrays[j].shape))[entry] = -length if k < downwards else length
             sides, whole = self._sides(rest), self._sides(_together([move, rest]))
-            if alone.known and sides.known and whole.known and not is_sum(whole, alone, sides):
+            if alone.known and sides.known and whole.known and not regular(whole, alone, sides):
                 return True
         return False
 
@@ -284,9 +288,10 @@ def _together(moves: Sequence[Move]) -> Move:
 
 
 def random_direction(rng: np.random.Generator, x: np.ndarray) -> np.ndarray:
-    """Random multiples of 1/64 between 1/2 and 1, which move the points of a lattice exactly."""
+    """Random multiples of 1/64 between 1/2 and 1, which move a lattice exactly; less for entries that are smaller."""
     signs = [1.0, -1.0, 1j, -1j] if x.dtype.kind == "c" else [1.0, -1.0]
-    return rng.integers(32, 65, x.shape) / 64 * rng.choice(signs, x.shape)
+    sizes = scale_of(np.maximum(np.abs(x), 1))
+    return rng.integers(32, 65, x.shape) / 64 * rng.choice(signs, x.shape) * (sizes / sizes.max(initial=1))
 
 
 class _Check:
@@ -303,6 +308,7 @@ class _Check:
         self.names, self.rng, self.directions, self.entries = names, rng, directions, entries
         self.reproduction = reproduction
         self.report = GradientReport()
+        self.last: _Level | None = None
 
     def level(self, function: Callable, arrays: list[np.ndarray], order: int) -> list[np.ndarray] | None:
         """Check the gradients of a function; returns the cotangents used, or None if its value is not finite."""
@@ -337,7 +343,7 @@ class _Check:
         if order == 1:
             size = sum(float(np.abs(c * y).sum()) for c, y in zip(cotangents, values, strict=True))
             self._check_linearity(outputs, cotangents, inputs, found, size)
-        level = _Level(function, arrays, outputs, cotangents, found, self.rng)
+        level = self.last = _Level(function, arrays, outputs, cotangents, found, self.rng, self.last)
         for i in range(len(arrays)):
             self._compare_argument(level, i, order)
         if order == 1:
@@ -366,19 +372,20 @@ class _Check:
 
         ``size`` is that of the values, as the cotangents weigh them.
         """
-        size += max(float(np.abs(g[np.isfinite(g)]).max(initial=0)) for g in found)
+        size += max(float(np.abs(g[np.isfinite(g)]).max(initial=0)) for g in (*found, *cotangents))
         others = [self._normal(c) for c in cotangents]
         sums = [2.5 * c - d for c, d in zip(cotangents, others, strict=True)]
         recorded = _gradients(outputs, cotangents, inputs, create_graph=True)
         other, total, zero = (_gradients(outputs, cs, inputs) for cs in (others, sums, [0 * c for c in cotangents]))
         for i, (g, h, g_h, none, taped) in enumerate(zip(found, other, total, zero, recorded, strict=True)):
             name, program = self.names[i], self.reproduction.gradient_program(i)
-            finite = np.isfinite(g) & np.isfinite(h.data) & np.isfinite(g_h.data)
+            combined = 2.5 * g - h.data
+            finite = np.isfinite(g) & np.isfinite(combined) & np.isfinite(g_h.data)
             largest = max(np.abs(g[finite]).max(initial=0), np.abs(h.data[finite]).max(initial=0))
             tolerance = ROUNDING * largest + DIGITS * size
             if np.any(none.data[finite] != 0):
                 self._fail(f"the cotangent 0 gives {name} the gradient {none.data}, not zeros", ZERO, program)
-            if np.any(np.abs(2.5 * g - h.data - g_h.data)[finite] > tolerance):
+            if np.any(np.abs(combined - g_h.data)[finite] > tolerance):
                 self._fail(
                     f"the gradient of {name} is not linear in the cotangent: those of c, d and 2.5 c - d "
                     f"are {g}, {h.data} and {g_h.data}",
@@ -418,9 +425,11 @@ class _Check:
         if sum(x.size for x in moving.values()) > 1:
             moves["all entries move by the same"] = {i: np.ones(x.shape) for i, x in moving.items()}
         if len(moving) > 1 and self.directions:
-            sizes = {i: scale_of(float(np.abs(x).max())) for i, x in moving.items()}
+            directions = random_direction(self.rng, np.concatenate([x.ravel() for x in moving.values()]))
+            pieces = np.split(directions, np.cumsum([x.size for x in moving.values()])[:-1])
             moves["all arguments move at random"] = {
-                i: sizes[i] * random_direction(self.rng, x) for i, x in moving.items()
+                i: piece.reshape(x.shape) if x.dtype.kind == "c" else piece.real.reshape(x.shape)
+                for (i, x), piece in zip(moving.items(), pieces, strict=True)
             }
         for place, move in moves.items():
             self._judge(level, move, f"what the gradients say, order 1, where {place},", 1)

@@ -39,11 +39,15 @@ class Derivative(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A function along a line: its values at a parameter, the first step, and the rounding error of every step."""
+    """A function along a line: its values at a parameter, the first step, and the rounding error of every step.
+
+    ``noise`` is the rounding error of the (weighted) values, where it is known to be more than their last digits.
+    """
 
     at: Callable[[float], Sequence[np.ndarray]]
     step: float
     slip: float
+    noise: float = 0.0
 
 
 def along(f: Callable[[np.ndarray], Sequence[np.ndarray]], x: np.ndarray, direction: np.ndarray) -> Line:
@@ -54,32 +58,32 @@ def along(f: Callable[[np.ndarray], Sequence[np.ndarray]], x: np.ndarray, direct
 def along_jointly(
     f: Callable[[list[np.ndarray]], Sequence[np.ndarray]], arrays: list[np.ndarray], move: Mapping[int, np.ndarray]
 ) -> Line:
-    """The line on which several arrays move at once, each along its direction, by position; the others stay."""
-    scales, slip = [], 0.0
+    """The line on which several arrays move at once, each along its direction, by position; the others stay.
+
+    A step is a small part of every entry that moves, or of 1 if that is more.
+    """
+    scale, slip = np.inf, 0.0
     for i, direction in move.items():
-        length = float(np.abs(direction).max(initial=0)) or 1.0
-        largest = float(np.abs(arrays[i][direction != 0]).max(initial=0))
-        scales.append(scale_of(largest / length, 1 / length))
-        slip = max(slip, float(np.finfo(arrays[i].dtype).eps) * largest / length)
+        moved = direction != 0
+        lengths, sizes = np.abs(direction[moved]), np.abs(arrays[i][moved])
+        scale = min(scale, float(scale_of(np.maximum(sizes, 1) / lengths).min(initial=np.inf)))
+        slip = max(slip, float(np.finfo(arrays[i].dtype).eps * (sizes / lengths).max(initial=0)))
 
     def at(t: float) -> Sequence[np.ndarray]:
         return f([np.asarray(x + t * move[i]) if i in move else x for i, x in enumerate(arrays)])
 
-    return Line(at, STEP * min(scales), slip)
+    return Line(at, STEP * (scale if scale < np.inf else 1.0), slip)
 
 
-def scale_of(largest: float, least: float = 1.0) -> float:
-    """The power of two (which moves lattices exactly) below a size, or below ``least`` if that is larger."""
-    return 2.0 ** float(np.floor(np.log2(max(largest, least))))
+def scale_of(sizes: Any) -> Any:
+    """The power of two (which moves lattices exactly) below each size."""
+    return 2.0 ** np.floor(np.log2(sizes))
 
 
 def central(line: Line, weights: Sequence[Any]) -> Derivative:
     """The derivative at 0 of the sum of ``weights * values`` (of its real part), by central differences."""
-
-    def quotient(t: float) -> tuple[float, float, float]:
-        return _quotient(line.at(t), line.at(-t), 2 * t, weights, line.slip)
-
-    return _extrapolate(quotient, line.step, power=2)
+    quotient = _Quotient(weights, line)
+    return _extrapolate(lambda t: quotient(line.at(t), line.at(-t), 2 * t), line.step, power=2)
 
 
 def one_sided(line: Line, weights: Sequence[Any]) -> tuple[Derivative, Derivative]:
@@ -87,30 +91,56 @@ def one_sided(line: Line, weights: Sequence[Any]) -> tuple[Derivative, Derivativ
     here = line.at(0.0)
 
     def side(sign: int) -> Derivative:
-        return _extrapolate(lambda t: _quotient(line.at(sign * t), here, sign * t, weights, line.slip), line.step, 1)
+        quotient = _Quotient(weights, line)
+        return _extrapolate(lambda t: quotient(line.at(sign * t), here, sign * t), line.step, power=1)
 
     return side(-1), side(+1)
 
 
-def _quotient(
-    values: Sequence[np.ndarray], others: Sequence[np.ndarray], distance: float, weights: Sequence[Any], slip: float
-) -> tuple[float, float, float]:
-    """A difference quotient, an estimate of its rounding error, and the size of its terms.
+class _Quotient:
+    """Difference quotients at steps that become smaller.
 
-    Values that the step does not change bring no rounding error along, unless it changes none: then they may have
-    changed by less than their last digit.
+    Values that no step so far has changed bring no rounding error along, unless this one changes none at all: then they
+    may have changed by less than their last digit.
     """
-    change = size = moving = resting = 0.0
-    for a, b, w in zip(values, others, weights, strict=True):
-        terms = w * (a - b)
-        sizes = np.abs(terms)
-        digits = np.finfo(a.dtype).eps * np.abs(w * a)
-        change += float(terms.sum().real)
-        size += float(sizes.sum())
-        moving += float(digits[sizes > 0].sum())
-        resting += float(digits.sum())
-    length = abs(distance)
-    return change / distance, (2 * (moving or resting) + size * slip / length) / length, size / length
+
+    def __init__(self, weights: Sequence[Any], line: Line) -> None:
+        self.weights, self.slip, self.noise = weights, line.slip, line.noise
+        self.moved: list[Any] = [False] * len(weights)
+
+    def __call__(
+        self, values: Sequence[np.ndarray], others: Sequence[np.ndarray], distance: float
+    ) -> tuple[float, float, float]:
+        """The quotient, an estimate of its rounding error, and the size of its terms."""
+        change = size = moving = resting = 0.0
+        for k, (a, b, w) in enumerate(zip(values, others, self.weights, strict=True)):
+            terms = w * (a - b)
+            sizes = np.abs(terms)
+            digits = np.finfo(a.dtype).eps * np.abs(w * a)
+            self.moved[k] = self.moved[k] | (sizes > 0)
+            change += float(terms.sum().real)
+            size += float(sizes.sum())
+            moving += float(digits[self.moved[k]].sum())
+            resting += float(digits.sum())
+        length = abs(distance)
+        rounding = 2 * max(moving if size else resting, self.noise) + size * self.slip / length
+        return change / distance, rounding / length, size / length
+
+
+def noise_of(line: Line, weights: Sequence[Any]) -> float:
+    """How much rounding within the function moves the sum of ``weights * values``, as fourth differences show it.
+
+    They are taken next to 0 on either side, at two scales (no powers of two, which may be exact by luck); a smooth
+    function has none to speak of (J. J. More and S. M. Wild, SIAM J. Sci. Comput. 33 (2011), 1292-1314).
+    """
+    here, found = line.at(0.0), 0.0
+    for scale in (0.61 * 2.0**-12, 0.61 * 2.0**-20):
+        for sign in (-1, 1):
+            points = [line.at(sign * k * scale * line.step) for k in range(1, 6)]
+            sums = [sum(np.sum(w * (y - z)).real for w, y, z in zip(weights, p, here, strict=True)) for p in points]
+            fourth = abs(float(np.diff(sums, 4)[0]))
+            found = max(found, fourth / 4 if np.isfinite(fourth) else 0.0)
+    return found
 
 
 def _extrapolate(quotient: Callable[[float], tuple[float, float, float]], step: float, power: int) -> Derivative:
@@ -120,7 +150,7 @@ def _extrapolate(quotient: Callable[[float], tuple[float, float, float]], step: 
     for _ in range(HALVINGS):
         value, rounding, size = quotient(step)
         step /= 2
-        if not np.isfinite(value):
+        if not np.isfinite(size):
             row = []  # the step reached beyond the domain: start again within it
             continue
         rounding *= AMPLIFICATION[power]

@@ -72,27 +72,35 @@ class Sides(NamedTuple):
     def slack(self) -> float:
         return SLACK * float(self.error.sum())
 
-    def contains(self, claimed: float) -> bool:
-        """Whether a claimed derivative lies between those from the two sides."""
-        return self.low - self.slack <= claimed <= self.high + self.slack
+    def contains(self, claimed: float, noise: float = 0.0) -> bool:
+        """Whether a claimed derivative lies between those from the two sides, but for their error and for noise."""
+        slack = self.slack + noise
+        return self.low - slack <= claimed <= self.high + slack
 
 
 def is_sum(whole: Sides, *parts: Sides) -> bool:
     """Whether a joint move changes each output by the sum of what the single moves do, as a derivative does."""
-    error = SLACK * (whole.error + sum(part.error for part in parts))
-    error = error + COARSE * sum(np.abs(s.left) + np.abs(s.right) for s in (whole, *parts))
-    left, right = sum(part.left for part in parts), sum(part.right for part in parts)
-    return bool(np.all(np.abs(whole.left - left) <= error) and np.all(np.abs(whole.right - right) <= error))
+    left, right, slack = _in_sum(whole, parts)
+    return bool(np.all(np.abs(whole.left - left) <= slack) and np.all(np.abs(whole.right - right) <= slack))
 
 
-def one_kind(whole: Sides, parts: Sequence[Sides]) -> bool:
+def one_kind(whole: Sides, *parts: Sides) -> bool:
     """Whether each output is convex or concave along a direction and its parts, as far as these show it."""
-    slack = SLACK * (whole.error + sum(part.error for part in parts))
-    left, right = sum(part.left for part in parts), sum(part.right for part in parts)
+    left, right, slack = _in_sum(whole, parts)
 
     def convex(sign: int) -> np.ndarray:
-        bends = [sign * (s.right - s.left) >= -SLACK * s.error for s in (whole, *parts)]
+        bends = [sign * (sides.right - sides.left) >= -slack for sides in (whole, *parts)]
         bounded = (sign * (right - whole.right) >= -slack) & (sign * (whole.left - left) >= -slack)
         return np.logical_and.reduce([*bends, bounded])
 
     return bool(np.all(convex(+1) | convex(-1)))
+
+
+def _in_sum(whole: Sides, parts: Sequence[Sides]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What the single moves do in sum, from the left and from the right, and how exactly that is known."""
+    every = (whole, *parts)
+    error = np.sum([sides.error for sides in every], axis=0)
+    size = np.sum([np.abs(sides.left) + np.abs(sides.right) for sides in every], axis=0)
+    left = np.sum([part.left for part in parts], axis=0)
+    right = np.sum([part.right for part in parts], axis=0)
+    return left, right, SLACK * error + COARSE * size

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .finite_difference import STEP, Derivative, Line, central, one_sided
+from .finite_difference import STEP, Derivative, Line, central, noise_of, one_sided
 from .kinks import Sides
 
 SAFETY = 10.0
@@ -20,15 +20,15 @@ a gradient that is off by a millionth is told from a right one."""
 CONVERGED = 1e-3
 """How small it must be for a disagreement to count."""
 
-NOISE = 1e-14
-"""What cancellation inside a function of numbers of order 1 leaves: a smaller disagreement decides nothing."""
-
-OPINIONS = (0.61, 0.37, 0.61 * 2.0**-10)
-"""The first steps of further differences that a disagreement is confirmed with, relative to the usual one: some so
+OPINIONS = (0.61, 0.37, 0.61 * 2.0**-10, 0.37 * 2.0**-10)
+"""The first steps of further differences that a disagreement is confirmed with, relative to the usual one: pairs so
 close that rounding shows that the error estimate does not know of, one far smaller since a derivative is about that."""
 
+ROUNDING = 1e-9
+"""What rounding leaves of a gradient, relative to the terms of the derivative."""
+
 DIGITS = 64 * float(np.finfo(float).eps)
-"""What rounding leaves of terms that cancel, relative to the size of everything that was computed with."""
+"""What rounding leaves of terms that cancel, relative to the size of everything that was computed with, or to 1."""
 
 
 class Verdict(NamedTuple):
@@ -56,17 +56,21 @@ def compare(
         claimed: what the tape says it is.
         size: the sum of the absolute values of the terms of ``claimed``.
         single: whether the line moves one entry alone; what is not smooth is left open otherwise.
-        exact: where the differences alone cannot decide, it may give a derivative that knows more digits than they do,
-            the complex step; None if there is none.
+        exact: a derivative that knows more digits than differences, the complex step, to confirm a claim where they
+            cannot tell; it gives None if there is none.
     """
 
-    def against(found: Derivative, what: str = "differences") -> Verdict:
-        reason = f"the tape says {claimed!r}, {what} {found.value!r} +- {found.error:.1e}"
+    def converged(found: Derivative) -> bool:
+        own = found.size if np.isfinite(claimed) else abs(found.value)
+        return found.size == 0 or found.error <= CONVERGED * max(own, _size_of_moved(line, weights))
+
+    def against(found: Derivative) -> Verdict:
+        reason = f"the tape says {claimed!r}, differences {found.value!r} +- {found.error:.1e}"
         scale = max(size, found.size) if np.isfinite(size) else found.size
         if not abs(claimed - found.value) <= SAFETY * found.error:  # so too if the claim is NaN
-            noticeable = not abs(claimed - found.value) <= max(DIGITS * _size_around(line, weights), NOISE)
-            converged = found.error <= CONVERGED * scale
-            return Verdict("wrong" if noticeable and converged else "inconclusive", reason)
+            tolerance = tolerance_of(line, weights, size, constant=found.size == 0)
+            noticeable = not abs(claimed - found.value) <= tolerance
+            return Verdict("wrong" if noticeable and converged(found) else "inconclusive", reason)
         if claimed == size == 0:
             scale = _size_around(line, weights)
         return Verdict("right" if found.error <= CONCLUSIVE * scale else "inconclusive", reason)
@@ -74,53 +78,97 @@ def compare(
     def agrees(found: Derivative) -> bool:
         return abs(claimed - found.value) <= SAFETY * found.error < np.inf
 
-    def sharpened(found: Derivative) -> Verdict | None:
-        """The verdict of the complex step, if it contradicts the differences no more than they allow."""
-        sharper = exact() if exact is not None and np.isfinite(found.error) else None
-        if sharper is None or not abs(sharper.value - found.value) <= SAFETY * found.error:
-            return None
-        return against(sharper, "the complex step")
+    def confirmed(found: Derivative) -> bool:
+        """Whether the complex step agrees with the claim, and with the differences as far as they know.
 
-    found = central(line, weights)
-    others: list[Derivative] = []
-    for factor in (None, *OPINIONS):
-        opinion = found if factor is None else central(line._replace(step=factor * line.step), weights)
+        It condemns nothing: it is more exact than any gradient that is computed with rounding.
+        """
+        sharper = exact() if exact is not None and converged(found) else None
+        return (
+            sharper is not None
+            and agrees(sharper)
+            and abs(sharper.value - found.value) <= SAFETY * found.error
+            and sharper.error <= CONCLUSIVE * max(size, sharper.size)
+        )
+
+    if np.isfinite(claimed) and not np.isfinite(size):
+        return Verdict("inconclusive", "the terms of the derivative overflow in sum")
+    opinions: list[Derivative] = []
+    for factor in (None, 1.0, *OPINIONS):
+        if factor == 1.0:
+            line = line._replace(noise=noise_of(line, weights))
+        opinion = central(line._replace(step=(factor or 1.0) * line.step), weights)
         if agrees(opinion):
             verdict = against(opinion)
-            return verdict if verdict.kind == "right" else sharpened(opinion) or verdict
-        others.append(opinion)
+            return Verdict("right") if verdict.kind == "right" or confirmed(opinion) else verdict
+        opinions.append(opinion)
+    found, *others = opinions[1:]
     sides = [side for side in one_sided(line, weights) if np.isfinite(side.error)]
     if len(sides) == 1:  # the end of the domain
         return against(sides[0])
     if not sides or not np.isfinite(found.error):
         return Verdict("inconclusive", "the function has no finite values around")
-    differing = [abs(found.value - other.value) - other.error for other in others[1:] if np.isfinite(other.error)]
-    unexplained = max(differing, default=0.0)
+    doubt = _contradiction(found, others)
     left, right = sides
     bent = abs(left.value - right.value) > SAFETY * (left.error + right.error)
-    if not bent and (sharper := sharpened(found)) is not None:
-        return sharper
-    if abs(claimed - found.value) <= SAFETY * (found.error + max(unexplained, 0.0)):
-        values = ", ".join(repr(opinion.value) for opinion in others)
+    if not bent and confirmed(found):
+        return Verdict("right")
+    if abs(claimed - found.value) <= SAFETY * (found.error + doubt):
+        values = ", ".join(repr(opinion.value) for opinion in (found, *others))
         return Verdict("inconclusive", f"differences contradict each other: {values}")
     each = Sides.of(line, weights)
     if each.known and each.kinked:
-        return at_kink(each, claimed, single)
+        return at_kink(each, claimed, tolerance_of(line, weights, size), single)
     return Verdict("inconclusive", "one-sided derivatives differ", kink=True) if bent else against(found)
 
 
-def at_kink(sides: Sides, claimed: float, single: bool = True) -> Verdict:
-    """The verdict at a kink: a gradient must lie between the one-sided derivatives."""
+def _contradiction(found: Derivative, others: Sequence[Derivative]) -> float:
+    """How far another opinion is, beyond its error: that is at least its distance from the nearest."""
+    known = [opinion for opinion in (found, *others) if np.isfinite(opinion.error)]
+    excess = 0.0
+    for other in known[1:]:
+        nearest = min(abs(other.value - third.value) for third in known if third is not other)
+        excess = max(excess, abs(found.value - other.value) - max(other.error, nearest))
+    return excess
+
+
+def at_kink(sides: Sides, claimed: float, noise: float, single: bool = True) -> Verdict:
+    """The verdict at a kink: a gradient must lie between the one-sided derivatives, but for some noise."""
     reason = f"the tape says {claimed!r}, one-sided derivatives are {sides.low!r} and {sides.high!r}"
     if not sides.contains(claimed):
-        return Verdict("wrong" if single else "inconclusive", reason, kink=True)
+        wrong = single and not sides.contains(claimed, noise)
+        return Verdict("wrong" if wrong else "inconclusive", reason, kink=True)
     exact = float(sides.error.sum()) <= CONCLUSIVE * float(np.maximum(abs(sides.left), abs(sides.right)).sum())
     return Verdict("right" if exact and single else "inconclusive", reason, kink=True)
 
 
+def tolerance_of(line: Line, weights: Sequence[np.ndarray], size: float, constant: bool = False) -> float:
+    """Below which size a disagreement decides nothing; ``size`` is that of the terms of the claim.
+
+    Where the values along the line are ``constant``, changes may have been lost to rounding within the function, in
+    numbers that are about as large as its arguments.
+    """
+    total = sum(float(np.abs(w).sum()) for w in weights)
+    noise = DIGITS * max(_size_around(line, weights), total)
+    if np.isfinite(size):
+        noise = max(noise, ROUNDING * size)
+    if constant:
+        noise = max(noise, max(DIGITS, 64 * line.slip) / STEP * total)
+    return noise
+
+
 def _size_around(line: Line, weights: Sequence[np.ndarray]) -> float:
     """The size of a function's values, per unit of a step: how exactly a derivative of zero can be told from others."""
-    sizes = []
-    for t in (-line.step, 0.0, line.step):
-        sizes.append(sum(float(np.abs(w * y).sum()) for w, y in zip(weights, line.at(t), strict=True)))
+    sizes = [_size(line.at(k * line.step), weights) for k in (-1, 0, 1)]
     return STEP / line.step * max(filter(np.isfinite, sizes), default=0.0)
+
+
+def _size_of_moved(line: Line, weights: Sequence[np.ndarray]) -> float:
+    """The same, a step away, of the values that the step changes."""
+    there, back = line.at(line.step), line.at(-line.step)
+    moved = [w * (y != z) for w, y, z in zip(weights, there, back, strict=True)]
+    return STEP / line.step * max(filter(np.isfinite, (_size(there, moved), _size(back, moved))), default=0.0)
+
+
+def _size(values: Sequence[np.ndarray], weights: Sequence[np.ndarray]) -> float:
+    return sum(float(np.abs(w * y).sum()) for w, y in zip(weights, values, strict=True))
