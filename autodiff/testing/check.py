@@ -207,10 +207,20 @@ class _Level:
         """The verdict on a move, given that along its line; it may be inconclusive where the function is not smooth."""
         parts = self._parts(move)
         if len(parts) > 1 and (found.kink or found.kind == "wrong"):
-            return self._settled_jointly(parts, found)
+            return found if self._keeps_ties(move) else self._settled_jointly(parts, found)
         if found.kind == "wrong" and self._interacts(move, one_kind if found.kink else is_sum):
             return _no_derivative(found)
         return found
+
+    def _keeps_ties(self, move: Move) -> bool:
+        """Whether everything moves by the same and the function is smooth along it, as most are that have only ties.
+
+        Then the gradient must say so, whatever the shares are that the tied entries have in it.
+        """
+        if any(np.any(move.get(i, 0) != np.ones(x.shape)) for i, x in enumerate(self.arrays)):
+            return False
+        sides = self._sides(move)
+        return sides.known and not sides.kinked
 
     def _settled_jointly(self, parts: Sequence[Move], found: Verdict) -> Verdict:
         """The same for a move of several entries, which disagreed with differences or met a kink.

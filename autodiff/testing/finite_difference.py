@@ -123,7 +123,7 @@ class _Quotient:
             moving += float(digits[self.moved[k]].sum())
             resting += float(digits.sum())
         length = abs(distance)
-        rounding = 2 * max(moving if size else resting, self.noise) + size * self.slip / length
+        rounding = 2 * max(moving if size else resting, self.noise) + size * (self.slip / length)
         return change / distance, rounding / length, size / length
 
 

@@ -55,7 +55,14 @@ def network(x: Any, w: Any, b: Any) -> Any:
     return relu(np.tanh(x @ w + b) @ w.T) - special.logsumexp(x, axis=-1, keepdims=True)
 
 
-AWKWARD: dict[str, Callable[[Rng], Check]] = {
+def assigned(x: Any) -> Any:
+    y = np.zeros_like(x) if isinstance(x, np.ndarray) else Tensor(np.zeros(x.shape, x.dtype))
+    y[1:] = x[:-1] * 2
+    y[0] = np.sin(x[1])
+    return y * x
+
+
+SMOOTH: dict[str, Callable[[Rng], Check]] = {
     # scales
     "product of scales": lambda r: (np.multiply, [scaled(r, 3), scaled(r, 3)]),
     "quotient of scales": lambda r: (np.divide, [scaled(r, 2), scaled(r, 2)]),
@@ -95,35 +102,6 @@ AWKWARD: dict[str, Callable[[Rng], Check]] = {
     "high power": lambda r: (lambda x: x**20, [r.uniform(-2, 2, 3)]),
     "gaussian tail": lambda r: (lambda x: np.exp(-x * x), [r.uniform(-20, 20, 3)]),
     "Rosenbrock": lambda r: (lambda x: np.sum(100 * (x[1:] - x[:-1] ** 2) ** 2), [lattice(r, 4)]),
-    # kinks
-    "absolute value": lambda r: (np.abs, [tied(r, 3)]),
-    "maximum at ties": lambda r: (np.maximum, [tied(r, 3), tied(r, 3)]),
-    "minimum broadcast at ties": lambda r: (np.minimum, [tied(r, 3, 1), tied(r, 2)]),
-    "largest of equals": lambda r: (lambda x: np.max(x, axis=0), [tied(r, 3, 2)]),
-    "largest minus smallest": lambda r: (np.ptp, [tied(r, 4)]),
-    "median of equals": lambda r: (np.median, [tied(r, 5)]),
-    "quantile of equals": lambda r: (lambda x: np.quantile(x, 0.3), [tied(r, 6)]),
-    "sorted equals": lambda r: (np.sort, [tied(r, 4)]),
-    "relu": lambda r: (relu, [tied(r, 4)]),
-    "both sides of a relu": lambda r: (lambda x: np.stack([relu(x), relu(-x)]), [tied(r, 3)]),
-    "clip at its bounds": lambda r: (lambda x: np.clip(x, -1, 1), [tied(r, 4)]),
-    "norm": lambda r: (np.linalg.norm, [0 * tied(r, 3)]),
-    "norms of rows": lambda r: (lambda x: np.linalg.norm(x, axis=1), [tied(r, 3, 2)]),
-    "largest norm": lambda r: (lambda x: np.linalg.norm(x, np.inf), [tied(r, 4)]),
-    "taxicab": lambda r: (lambda x, y: np.sum(np.abs(x - y)), [tied(r, 3), tied(r, 3)]),
-    "hinge": lambda r: (lambda x, y: np.mean(relu(1 - x * y)), [tied(r, 4), lattice(r, 4)]),
-    "hypot at 0": lambda r: (np.hypot, [0 * tied(r, 2), 0 * tied(r, 2)]),
-    "root at 0": lambda r: (np.sqrt, [np.abs(tied(r, 3))]),
-    "power at 0": lambda r: (lambda x: x**1.5, [np.abs(tied(r, 3))]),
-    "hidden root": lambda r: (lambda x: np.where(x > 0, np.sqrt(x), 0), [tied(r, 3)]),
-    "running maximum": lambda r: (np.maximum.accumulate, [tied(r, 4)]),
-    "floor": lambda r: (lambda x: np.floor(x) * x, [lattice(r, 3) + 1 / 128]),
-    "remainder": lambda r: (lambda x: x % 1.5, [lattice(r, 3) + 1 / 128]),
-    "sinc at 0": lambda r: (np.sinc, [tied(r, 3)]),
-    # products and powers at zeros
-    "product with zeros": lambda r: (np.prod, [tied(r, 4)]),
-    "fourth power": lambda r: (lambda x: x**4, [tied(r, 3)]),
-    "xlogy at 0": lambda r: (special.xlogy, [np.abs(tied(r, 3)), positive(r, 3)]),
     # cancellation
     "log-sum-exp less the largest": lambda r: (lambda x: special.logsumexp(x) - np.max(x), [r.uniform(-30, 30, 4)]),
     "log-softmax": lambda r: (lambda x: special.log_softmax(x, axis=-1), [r.uniform(-30, 30, (2, 3))]),
@@ -158,11 +136,39 @@ AWKWARD: dict[str, Callable[[Rng], Check]] = {
     "nested": lambda r: (lambda p: dict(a=p["x"][0] * p["y"], b=[np.exp(p["y"])]), [dict(x=[lattice(r, 2)], y=0.5)]),
     "assignment": lambda r: (assigned, [lattice(r, 3)]),
 }
-"""By name, how to draw a function and its arguments."""
+"""By name, how to draw a function and its arguments: smooth ones, where a derivative is hard to find."""
 
+KINKED: dict[str, Callable[[Rng], Check]] = {
+    # kinks
+    "absolute value": lambda r: (np.abs, [tied(r, 3)]),
+    "maximum at ties": lambda r: (np.maximum, [tied(r, 3), tied(r, 3)]),
+    "minimum broadcast at ties": lambda r: (np.minimum, [tied(r, 3, 1), tied(r, 2)]),
+    "largest of equals": lambda r: (lambda x: np.max(x, axis=0), [tied(r, 3, 2)]),
+    "largest minus smallest": lambda r: (np.ptp, [tied(r, 4)]),
+    "median of equals": lambda r: (np.median, [tied(r, 5)]),
+    "quantile of equals": lambda r: (lambda x: np.quantile(x, 0.3), [tied(r, 6)]),
+    "sorted equals": lambda r: (np.sort, [tied(r, 4)]),
+    "relu": lambda r: (relu, [tied(r, 4)]),
+    "both sides of a relu": lambda r: (lambda x: np.stack([relu(x), relu(-x)]), [tied(r, 3)]),
+    "clip at its bounds": lambda r: (lambda x: np.clip(x, -1, 1), [tied(r, 4)]),
+    "norm": lambda r: (np.linalg.norm, [0 * tied(r, 3)]),
+    "norms of rows": lambda r: (lambda x: np.linalg.norm(x, axis=1), [tied(r, 3, 2)]),
+    "largest norm": lambda r: (lambda x: np.linalg.norm(x, np.inf), [tied(r, 4)]),
+    "taxicab": lambda r: (lambda x, y: np.sum(np.abs(x - y)), [tied(r, 3), tied(r, 3)]),
+    "hinge": lambda r: (lambda x, y: np.mean(relu(1 - x * y)), [tied(r, 4), lattice(r, 4)]),
+    "hypot at 0": lambda r: (np.hypot, [0 * tied(r, 2), 0 * tied(r, 2)]),
+    "root at 0": lambda r: (np.sqrt, [np.abs(tied(r, 3))]),
+    "power at 0": lambda r: (lambda x: x**1.5, [np.abs(tied(r, 3))]),
+    "hidden root": lambda r: (lambda x: np.where(x > 0, np.sqrt(x), 0), [tied(r, 3)]),
+    "running maximum": lambda r: (np.maximum.accumulate, [tied(r, 4)]),
+    "floor": lambda r: (lambda x: np.floor(x) * x, [lattice(r, 3) + 1 / 128]),
+    "remainder": lambda r: (lambda x: x % 1.5, [lattice(r, 3) + 1 / 128]),
+    "sinc at 0": lambda r: (np.sinc, [tied(r, 3)]),
+    # products and powers at zeros
+    "product with zeros": lambda r: (np.prod, [tied(r, 4)]),
+    "fourth power": lambda r: (lambda x: x**4, [tied(r, 3)]),
+    "xlogy at 0": lambda r: (special.xlogy, [np.abs(tied(r, 3)), positive(r, 3)]),
+}
+"""The same, where there is none, or a zero."""
 
-def assigned(x: Any) -> Any:
-    y = np.zeros_like(x) if isinstance(x, np.ndarray) else Tensor(np.zeros(x.shape, x.dtype))
-    y[1:] = x[:-1] * 2
-    y[0] = np.sin(x[1])
-    return y * x
+AWKWARD = SMOOTH | KINKED
