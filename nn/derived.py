@@ -127,6 +127,11 @@ class Derived:
             return self._record(*args, **kwargs)
         return self.split(self.forward(*args, **kwargs))[0]
 
+    def by_expression(self, *args: Any, **kwargs: Any) -> Any:
+        """The same value, recorded primitive by primitive: its gradient is the tape's, not the one derived by hand."""
+        with by_expression():
+            return self(*args, **kwargs)
+
     def split(self, result: Any) -> tuple:
         """The output of ``expression`` or ``forward``, and its residuals."""
         return result if self.residuals else (result,)

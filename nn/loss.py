@@ -76,7 +76,7 @@ def cross_entropy(logits: Any, target: Any, reduction: Reduction = "mean") -> An
     if classes:
         losses = -log_p[np.arange(len(target)), target]
     else:
-        losses = -(target * np.where(target == 0, 0, log_p)).sum(axis=1)
+        losses = -(target * np.where((target == 0) & (log_p == -np.inf), 0, log_p)).sum(axis=1)
     return _reduce(losses, reduction), exponentials, total, log_p
 
 

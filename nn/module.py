@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from autodiff import Tensor
 
+from .derived import by_expression
 from .parameter import Parameter
 
 
@@ -44,6 +45,11 @@ class Module:
             raise
         except ValueError as error:
             raise LayerError(self, args, error) from error
+
+    def by_expression(self, *args: Any, **kwargs: Any) -> Any:
+        """The same value, recorded primitive by primitive: its gradient is the tape's, not the one derived by hand."""
+        with by_expression():
+            return self(*args, **kwargs)
 
     def named_entries(self) -> Iterator[tuple[str, Any]]:
         """The module's own parameters and members with their names, those in lists and dicts as ``layers.0``."""
