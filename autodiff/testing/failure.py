@@ -142,7 +142,7 @@ def array_literal(array: np.ndarray) -> str:
     if not array.any() and not np.signbit(array.real).any():
         shown = str(array.shape) if array.ndim != 1 else str(len(array))
         return f"np.zeros({shown})" if array.dtype == float else f"np.zeros({shown}, np.{array.dtype})"
-    dtype = "" if array.dtype in (float, complex) else f", np.{array.dtype}"
+    dtype = "" if array.dtype in (float, complex, np.intp, bool) and array.size else f", np.{array.dtype}"
     shape = f".reshape{array.shape}" if array.size == 0 else ""
     return f"np.array({array.tolist()!r}{dtype}){shape}"
 
