@@ -21,6 +21,10 @@ class GradientReport:
         """The share of comparisons that were conclusive; 1 if there was nothing to compare."""
         return self.conclusive / self.checked if self.checked else 1.0
 
+    def __str__(self) -> str:
+        lines = [f"{self.what}: none wrong, {self.conclusive} of {self.checked} comparisons conclusive"]
+        return "\n  ".join([*lines, *self.notes])
+
 
 watchers: list[Callable[[GradientReport], None]] = []
 """Who is told of each check that has come to an end without an error."""

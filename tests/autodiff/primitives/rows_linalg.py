@@ -5,18 +5,12 @@ import scipy.sparse
 from hypothesis import strategies as st
 
 from autodiff.primitives import linalg
-from autodiff.testing.strategies import arrays, broadcastable_shapes
-
-SIDES = st.integers(0, 3)
+from autodiff.testing.strategies import arrays, gufunc_shapes
 
 
 @st.composite
-def products(draw, function=np.matmul):
-    n, k, m = draw(SIDES), draw(SIDES), draw(SIDES)
-    batch_x, batch_y = draw(broadcastable_shapes(2, max_dims=2, max_side=2))
-    x = draw(st.sampled_from([(k,), (n, k), (*batch_x, n, k)]))
-    y = draw(st.sampled_from([(k,), (k, m), (*batch_y, k, m)]))
-    return function, [draw(arrays(x)), draw(arrays(y))]
+def of_gufunc(draw, function, signature):
+    return function, [draw(arrays(shape)) for shape in draw(gufunc_shapes(signature)).inputs]
 
 
 def fixed(function, *shapes):
@@ -77,8 +71,8 @@ def sparse_products(draw):
 
 
 ROWS = {
-    np.matmul: products(),
-    np.linalg.matmul: products(np.linalg.matmul).filter(lambda call: min(x.ndim for x in call[1]) > 1),
+    np.matmul: of_gufunc(np.matmul, np.matmul.signature),
+    np.linalg.matmul: of_gufunc(np.linalg.matmul, "(m,k),(k,n)->(m,n)"),
     np.dot: fixed(
         np.dot, ((), (2,)), ((3,), (3,)), ((2, 3), (3,)), ((2, 3), (3, 2)), ((2, 3), (2, 3, 2)), ((3,), (2, 3, 1))
     ),
@@ -93,9 +87,9 @@ ROWS = {
     ),
     np.linalg.tensordot: fixed(lambda a, b: np.linalg.tensordot(a, b, axes=1), ((2, 3), (3, 2))),
     np.kron: fixed(np.kron, ((2, 2), (3, 1)), ((2,), (2, 2)), ((), (2,))),
-    np.matvec: fixed(np.matvec, ((2, 3), (3,)), ((2, 2, 3), (3,))),
-    np.vecmat: fixed(np.vecmat, ((3,), (3, 2)), ((2, 3), (3, 2))),
-    np.vecdot: fixed(np.vecdot, ((3,), (3,)), ((2, 3), (3,))),
+    np.matvec: of_gufunc(np.matvec, np.matvec.signature),
+    np.vecmat: of_gufunc(np.vecmat, np.vecmat.signature),
+    np.vecdot: of_gufunc(np.vecdot, np.vecdot.signature),
     np.linalg.vecdot: fixed(lambda a, b: np.linalg.vecdot(a, b, axis=0), ((3, 2), (3, 2))),
     np.linalg.multi_dot: fixed(
         lambda *xs: np.linalg.multi_dot(list(xs)), ((2, 3), (3, 1), (1, 2)), ((3,), (3, 2), (2,))

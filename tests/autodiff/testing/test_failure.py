@@ -44,7 +44,7 @@ def test_a_public_function_is_imported_by_name(function: Any) -> None:
 
 
 def test_a_function_without_a_name_is_referred_to_by_its_place() -> None:
-    f = lambda x: x  # noqa: E731
+    f = lambda x: x
     assert how_to_get(f) == f"f = ...  # <lambda>, defined in test_failure.py, line {f.__code__.co_firstlineno}"
     assert how_to_get(operator.itemgetter(0)).startswith("f = ...  # ")
 
