@@ -48,7 +48,8 @@ def _power_log(x: Any, y: Any, n: int) -> Any:
 
 
 def power_log_base_vjp(g: Any, x: Any, y: Any, n: int) -> Any:
-    return g * (y * power_log(x, y - 1.0, n) + n * power_log(x, y - 1.0, n - 1))
+    slope = y * power_log(x, y - 1.0, n)
+    return g * (slope + n * power_log(x, y - 1.0, n - 1) if n else slope)  # 0 times 1/log(1) is no 0
 
 
 def absolute_vjp(g: Any, x: Any, out: Any) -> Any:

@@ -148,9 +148,10 @@ implements(np.matrix_transpose, np.linalg.matrix_transpose)(lambda x: np.swapaxe
 implements(np.ravel)(lambda a, order="C": np.reshape(a, -1, order=order))
 implements(np.fliplr)(lambda m: np.flip(m, 1))
 implements(np.flipud)(lambda m: np.flip(m, 0))
-implements(np.trace, np.linalg.trace)(
+implements(np.trace)(
     lambda a, offset=0, axis1=0, axis2=1, dtype=None: np.sum(np.diagonal(a, offset, axis1, axis2), -1, dtype)
 )
+implements(np.linalg.trace)(lambda x, *, offset=0, dtype=None: np.sum(np.diagonal(x, offset, -2, -1), -1, dtype))
 implements(np.linalg.diagonal)(lambda x, *, offset=0: np.diagonal(x, offset, -2, -1))
 implements(np.tril)(lambda m, k=0: np.where(np.tri(*m.shape[-2:], k=k, dtype=bool), m, 0))
 implements(np.triu)(lambda m, k=0: np.where(np.tri(*m.shape[-2:], k=k - 1, dtype=bool), 0, m))

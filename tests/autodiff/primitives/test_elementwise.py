@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autodiff import Tensor, defvjp
+from autodiff import Tensor, defvjp, grad
 from autodiff.primitive import REGISTRY
 
 from .derivatives import gradient, gradients
@@ -471,3 +471,10 @@ def test_functions_without_a_derivative_give_plain_arrays(f):
     found = f(Tensor(x, requires_grad=True))
     assert type(found) is np.ndarray
     np.testing.assert_array_equal(found, f(x), strict=True)
+
+
+def test_the_third_mixed_derivative_of_a_power_at_base_1_is_finite():
+    def by_base_and_exponent(x, y):
+        return grad(grad(grad(np.power, 0), 1), 0)(x, y)
+
+    assert by_base_and_exponent(1.0, 3.0) == 2 * 3.0 - 1  # d/dy of y (y - 1) x**(y - 2)

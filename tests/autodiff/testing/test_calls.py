@@ -68,7 +68,6 @@ EXCEPTIONS: dict[str, set[str]] = {
         "autodiff.primitives.scans.recurrence",
         "autodiff.primitives.statistics.within_one",
     },
-    "differs from NumPy for stacks of matrices": {"numpy.linalg.trace"},
     "has no gradient for numbers, which SciPy takes as matrices": {
         qualified_name(scipy.linalg.expm),
         qualified_name(scipy.linalg.sqrtm),
