@@ -441,7 +441,7 @@ class _Checkpoint(_Pullback):
     def run(self, g: Any, saved: Any, parents: tuple) -> Sequence:
         g = g.filled()
         call = _Call(self._run, list(saved), self.name)
-        outputs = [(t, c) for t, c in zip(call.result, g, strict=True) if _reaches(t, 0)]
+        outputs = list(zip(filter(_is_tracked, call.result), g, strict=True))
         found = pull(
             [t for t, _ in outputs],
             [c for _, c in outputs],
@@ -486,15 +486,22 @@ def checkpoint(f: Callable) -> Callable:
         outputs = call.result
         closed_over = _outside(outputs, call)
         parents = (*(t._node for t in tracked), *closed_over)
-        if not parents:
+        tracked_outputs = [i for i, output in enumerate(outputs) if _is_tracked(output)]
+        if not tracked_outputs:
             return structure[0](outputs)
         pullback = _Checkpoint(getattr(f, "__name__", "a function"), run, len(tracked))
-        arrays = tuple(output._data if isinstance(output, Tensor) else np.asarray(output) for output in outputs)
+        arrays = tuple(outputs[i]._data for i in tracked_outputs)
         shapes, dtypes = tuple(a.shape for a in arrays), tuple(a.dtype for a in arrays)
         node = make_node(pullback, parents, tuple(t._data for t in tracked), arrays, shapes, dtypes, 2)
-        return structure[0](list(record_outputs(arrays, node)))
+        for i, output in zip(tracked_outputs, record_outputs(arrays, node), strict=True):
+            outputs[i] = output
+        return structure[0](outputs)
 
     return checkpointed
+
+
+def _is_tracked(output: Any) -> bool:
+    return isinstance(output, Tensor) and output._node is not None
 
 
 def _outside(outputs: list[Any], call: _Call) -> list[Any]:

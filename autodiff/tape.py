@@ -52,6 +52,10 @@ class Node:
     offset: int
     tape: Tape
 
+    def __lt__(self, other: Node) -> bool:
+        """For the heap of a pass: the inputs of a transform share a position, and either may come first."""
+        return False
+
     def location(self) -> str:
         """``file:line`` of the call that recorded this node."""
         line = next((row for start, stop, row in self.code.co_lines() if start <= self.offset < stop), None)

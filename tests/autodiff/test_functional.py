@@ -249,3 +249,16 @@ def test_eight_threads_of_nested_gradients_give_no_wrong_result():
     finally:
         sys.setswitchinterval(interval)
     assert wrong == []
+
+
+def test_inputs_of_one_transform_have_no_order_among_each_other():
+    """They share a position on the tape, so a pass that meets several at once must not compare their nodes."""
+    product = hvp(lambda a, b: np.sin(a * b) + np.var(a) * b, (2.0, 3.0), (1.0, 1.0))
+    a, b = 2.0, 3.0
+    mixed = np.cos(a * b) - a * b * np.sin(a * b)
+    np.testing.assert_allclose(product, (mixed - b * b * np.sin(a * b), mixed - a * a * np.sin(a * b)))
+
+
+def test_what_a_checkpointed_function_returns_untracked_stays_untracked():
+    y, n, constant = checkpoint(lambda x: (x * x, x.shape[0], np.ones(2)))(Tensor([1.0, 2.0], requires_grad=True))
+    assert y.requires_grad and n == 2 and type(constant) is np.ndarray

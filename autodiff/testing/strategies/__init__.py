@@ -30,8 +30,7 @@ strategy                        what it draws
 ``programs``                    random functions, as source text
 ==============================  ==================================================
 
-``FAR`` and ``STRESS`` are points for ``lattice``, ``KINDS``, ``FUNCTIONAL`` and ``SMOOTH`` are kinds of steps for
-``programs``.
+``FAR`` and ``STRESS`` are points for ``lattice``, ``KINDS`` and ``FUNCTIONAL`` kinds of steps for ``programs``.
 """
 
 from ..program import Program
@@ -49,7 +48,7 @@ from .matrices import (
     triangular_matrices,
 )
 from .probabilities import logits, probability_vectors
-from .programs import FUNCTIONAL, KINDS, SMOOTH, programs
+from .programs import FUNCTIONAL, KINDS, programs
 from .shapes import GufuncShapes, Shape, axes, broadcastable_shapes, gufunc_shapes, shapes
 from .values import FAR, PER_UNIT, STRESS, arrays, distinct_arrays, lattice, tied_arrays
 
@@ -58,7 +57,6 @@ __all__ = [
     "FUNCTIONAL",
     "KINDS",
     "PER_UNIT",
-    "SMOOTH",
     "STRESS",
     "ConvolutionGeometry",
     "GufuncShapes",
