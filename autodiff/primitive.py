@@ -99,6 +99,13 @@ class Primitive:
             self.pullbacks[tracked] = self.form(self, names)
         return self.pullbacks[tracked]
 
+    def change_form(self, form: type[Pullback]) -> None:
+        """Make its pull-backs, also those that exist, instances of another class; for what watches or alters rules."""
+        object.__setattr__(self, "form", form)
+        for pullback in self.pullbacks.values():
+            pullback.__class__ = form
+            pullback.__dict__.pop("run", None)  # compiled anew, by the other class, when it is next called
+
 
 def defvjp(
     function: Callable,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, settings
 
+pytest_plugins = ["autodiff.testing.plugin"]  # also where the library is not installed
+
 COMMON = dict(
     deadline=None,
     database=None,

@@ -107,7 +107,7 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     shape_a, shape_b = [a.shape[i] for i in kept_a], [b.shape[i] for i in kept_b]
     left = np.transpose(a, kept_a + summed_a).reshape(prod(shape_a), prod(lengths))
     right = np.transpose(b, summed_b + kept_b).reshape(prod(lengths), prod(shape_b))
-    return np.matmul(left, right).reshape([*shape_a, *shape_b])
+    return _owned(np.matmul(left, right).reshape([*shape_a, *shape_b]))
 
 
 implements(np.linalg.tensordot)(lambda x1, x2, /, *, axes=2: tensordot(x1, x2, axes))
@@ -120,7 +120,7 @@ def kron(a: Any, b: Any) -> Any:
     ndim = max(a.ndim, b.ndim)
     shape_a, shape_b = (1,) * (ndim - a.ndim) + a.shape, (1,) * (ndim - b.ndim) + b.shape
     blocks = a.reshape([n for m in shape_a for n in (m, 1)]) * b.reshape([n for m in shape_b for n in (1, m)])
-    return blocks.reshape([m * n for m, n in zip(shape_a, shape_b)])
+    return _owned(blocks.reshape([m * n for m, n in zip(shape_a, shape_b)]))
 
 
 @implements(np.matvec)
@@ -128,7 +128,7 @@ def matvec(x1: Any, x2: Any) -> Any:
     """``numpy.matvec``: the matrices of ``x1``, on its last two axes, times the vectors of ``x2``, on its last."""
     x1, x2 = as_operand(x1), as_operand(x2)
     product = np.matmul(x1, x2.reshape(*x2.shape, 1))
-    return product.reshape(product.shape[:-1])
+    return _owned(product.reshape(product.shape[:-1]))
 
 
 @implements(np.vecmat)
@@ -136,7 +136,7 @@ def vecmat(x1: Any, x2: Any) -> Any:
     """``numpy.vecmat``: the conjugated vectors of ``x1`` times the matrices of ``x2``."""
     x1, x2 = conjugate(as_operand(x1)), as_operand(x2)
     product = np.matmul(x1.reshape(*x1.shape[:-1], 1, x1.shape[-1]), x2)
-    return product.reshape([*product.shape[:-2], product.shape[-1]])
+    return _owned(product.reshape([*product.shape[:-2], product.shape[-1]]))
 
 
 @implements(np.vecdot)
@@ -144,7 +144,7 @@ def vecdot(x1: Any, x2: Any) -> Any:
     """``numpy.vecdot``: the sum of ``conj(x1) * x2`` over the last axis."""
     x2 = as_operand(x2)
     product = vecmat(x1, x2.reshape(*x2.shape, 1))
-    return product.reshape(product.shape[:-1])
+    return _owned(product.reshape(product.shape[:-1]))
 
 
 @implements(np.linalg.vecdot)

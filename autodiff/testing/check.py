@@ -239,6 +239,8 @@ class _Level:
                 verdict = at_kink(whole, claimed, tolerance_of(self.line(together), self.cotangents, size))
                 if verdict.kind == "wrong" or len(some) == len(parts):
                     return verdict
+        if len(parts) <= JOINTLY and any(self.settled(part, self.verdict(part)).kink for part in parts):
+            return _no_derivative(found)
         return found if all(smooth) else _no_derivative(found)
 
     def _samples(self, count: int) -> list[np.ndarray]:
@@ -382,8 +384,8 @@ class _Check:
 
         ``size`` is that of the values, as the cotangents weigh them.
         """
-        size += max(float(np.abs(g[np.isfinite(g)]).max(initial=0)) for g in (*found, *cotangents))
         others = [self._normal(c) for c in cotangents]
+        size += max(float(np.abs(g[np.isfinite(g)]).max(initial=0)) for g in (*found, *cotangents, *others))
         sums = [2.5 * c - d for c, d in zip(cotangents, others, strict=True)]
         recorded = _gradients(outputs, cotangents, inputs, create_graph=True)
         other, total, zero = (_gradients(outputs, cs, inputs) for cs in (others, sums, [0 * c for c in cotangents]))

@@ -136,9 +136,9 @@ def noise_of(line: Line, weights: Sequence[Any]) -> float:
     here, found = line.at(0.0), 0.0
     for scale in (0.61 * 2.0**-12, 0.61 * 2.0**-20):
         for sign in (-1, 1):
-            points = [line.at(sign * k * scale * line.step) for k in range(1, 6)]
+            points = [line.at(sign * k * scale * line.step) for k in range(1, 10)]
             sums = [sum(np.sum(w * (y - z)).real for w, y, z in zip(weights, p, here, strict=True)) for p in points]
-            fourth = abs(float(np.diff(sums, 4)[0]))
+            fourth = float(np.abs(np.diff(sums, 4)).max())
             found = max(found, fourth / 4 if np.isfinite(fourth) else 0.0)
     return found
 

@@ -13,9 +13,13 @@ from .derivatives import gradient, gradients
 NAN, INF = np.nan, np.inf
 
 
-@pytest.mark.parametrize("function", [np.max, np.nanmax, np.maximum.reduce, np.fmax.reduce])
-def test_equal_extrema_share_the_gradient_equally(function):
-    np.testing.assert_array_equal(gradient(function, [1.0, 3.0, 3.0, 2.0]), [0, 0.5, 0.5, 0])
+HIGHEST = [np.max, np.nanmax, np.maximum.reduce, np.fmax.reduce]
+LOWEST = [np.min, np.nanmin, np.minimum.reduce, np.fmin.reduce]
+
+
+@pytest.mark.parametrize("function, sign", [(f, 1) for f in HIGHEST] + [(f, -1) for f in LOWEST])
+def test_equal_extrema_share_the_gradient_equally(function, sign):
+    np.testing.assert_array_equal(gradient(function, [sign * x for x in (1.0, 3.0, 3.0, 2.0)]), [0, 0.5, 0.5, 0])
     np.testing.assert_array_equal(gradient(lambda x: function(x, axis=0), np.ones((4, 2))), np.full((4, 2), 0.25))
 
 

@@ -18,9 +18,11 @@ def last(function):
     return lambda x: function(x)[-1]
 
 
-def test_equal_entries_share_the_gradient_of_a_running_maximum():
-    np.testing.assert_array_equal(gradient(np.maximum.accumulate, [1.0, 1.0, 0.0, 2.0]), [2, 1, 0, 1])
-    np.testing.assert_allclose(gradient(last(np.maximum.accumulate), [2.0, 2.0, 0.0, 2.0]), [1 / 3, 1 / 3, 0, 1 / 3])
+@pytest.mark.parametrize("ufunc, sign", [(np.maximum, 1), (np.fmax, 1), (np.minimum, -1), (np.fmin, -1)])
+def test_equal_entries_share_the_gradient_of_a_running_extremum(ufunc, sign):
+    np.testing.assert_array_equal(gradient(ufunc.accumulate, [sign * x for x in (1.0, 1.0, 0.0, 2.0)]), [2, 1, 0, 1])
+    g = gradient(last(ufunc.accumulate), [sign * x for x in (2.0, 2.0, 0.0, 2.0)])
+    np.testing.assert_allclose(g, [1 / 3, 1 / 3, 0, 1 / 3])
 
 
 @pytest.mark.parametrize("pair", [(np.maximum, np.max), (np.minimum, np.min)])
