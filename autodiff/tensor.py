@@ -110,7 +110,7 @@ class Tensor:
 
     _data: np.ndarray
     _node: Any
-    _view: str
+    _view: str | None
 
     def __init__(self, data: ArrayLike | Tensor, requires_grad: bool = False, dtype: DTypeLike | None = None) -> None:
         self._data = _as_data(data, dtype)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..primitive import defvjp, implements, lent
+from ..tensor import Tensor
 
 
 def matmul_x_vjp(g: Any, y: Any, x_shape: tuple[int, ...]) -> Any:
@@ -42,6 +43,13 @@ defvjp(np.matmul, x=matmul_x_vjp, y=matmul_y_vjp)
 def as_operand(value: Any) -> Any:
     """A tensor or array as it is, anything else as an array."""
     return value if hasattr(value, "ndim") else np.asarray(value)
+
+
+def _owned(product: Any) -> Any:
+    """A product brought into its shape, which to the user is no view of anything."""
+    if isinstance(product, Tensor):
+        product._view = None
+    return product
 
 
 def conjugate(x: Any) -> Any:

@@ -185,7 +185,7 @@ def _draw(
         deadline=None,
         database=None,
         report_multiple_bugs=False,
-        phases=[Phase.generate, Phase.shrink],
+        phases=[phase for phase in (Phase.generate, Phase.shrink) if phase in settings().phases],
         suppress_health_check=list(HealthCheck),
         verbosity=Verbosity.quiet,
     )(given(strategy, st.integers(0, 99))(every_property_holds))

@@ -16,6 +16,7 @@ import numpy as np
 
 from ..backward import backward
 from ..functional import jacobian
+from ..primitive import Pullback
 from ..tensor import Tensor
 from ..tree import flatten
 from .call import ENTRIES, LAYOUTS, Call, Recorded, assert_close, jacobian_by_rows, largest, spread
@@ -220,6 +221,29 @@ def repeated_argument(call: Call) -> None:
         assert_close(what, once.pull(cotangents)[i], g[i] + g[j], largest([*cotangents, g[i], g[j]]))
 
 
+@claim
+def broadcast_argument(call: Call) -> None:
+    """The gradient of an argument that a broadcasting primitive stretches is the sum over the copies."""
+    at = Recorded(call)
+    pullback = getattr(at.results[0]._node, "pullback", None) if at.outputs == at.results else None
+    if not isinstance(pullback, Pullback) or not pullback.primitive.broadcasts:
+        return
+    for i, x in enumerate(call.args):
+        for axis in range(x.ndim):
+            once = np.take(x, [0], axis) if x.shape[axis] > 1 else x
+            copies = np.repeat(once, x.shape[axis], axis)
+            stretched, full = ([*call.args[:i], y, *call.args[i + 1 :]] for y in (once, copies))
+            if once is x or not (call.defined(stretched) and call.defined(full)):
+                continue
+            there, reference = Recorded(call, stretched), Recorded(call, full)
+            if [y.shape for y in there.outputs] != [y.shape for y in reference.outputs]:
+                continue
+            cotangents = reference.cotangents()
+            expected = reference.pull(cotangents)[i].sum(axis, keepdims=True)
+            what = f"of one entry along axis {axis} that is broadcast to {x.shape[axis]}, the gradient of {call.label(i)}"
+            assert_close(what, there.pull(cotangents)[i], expected, largest([expected, *cotangents]), LINEAR)
+
+
 def _repeating(function: Callable, i: int, j: int) -> Callable:
     def repeated(*args: Any) -> Any:
         return function(*args[:j], args[i], *args[j:])
@@ -311,6 +335,7 @@ PROPERTIES: dict[str, Callable[[Call], None]] = {
         tracked_alone,
         outputs_alone,
         repeated_argument,
+        broadcast_argument,
         recorded_pass,
         memory_layouts,
         single_precision,
