@@ -39,10 +39,10 @@ LAYERS = (
 
 EXTRAS = {
     "autodiff.testing.strategies": {"hypothesis"},
-    "autodiff.testing.calls": {"hypothesis"},
-    "autodiff.testing.primitive": {"hypothesis"},
+    "autodiff.testing.primitives.calls": {"hypothesis"},
+    "autodiff.testing.primitives.check": {"hypothesis"},
     "autodiff.testing.plugin": {"pytest"},
-    "autodiff.testing.mutation_run": {"_pytest", "pytest"},
+    "autodiff.testing.mutation.run": {"_pytest", "pytest"},
 }
 """The modules and packages that need an optional package, and which."""
 

@@ -34,14 +34,14 @@ AssertionError: check_grads: the gradient of argument 0, order 1, at entry (0,) 
 from importlib import import_module
 from typing import Any
 
-from .check import check_grads
-from .finite_difference import finite_difference
-from .layer import check_layer
+from .differences.finite_difference import finite_difference
+from .functions.check import check_grads
+from .layers.check import check_layer
 from .report import GradientReport
 
 __all__ = ["GradientReport", "check_grads", "check_layer", "check_primitive", "finite_difference", "strategies"]
 
-_NEED_HYPOTHESIS = {"check_primitive": "primitive", "strategies": "strategies"}
+_NEED_HYPOTHESIS = {"check_primitive": "primitives.check", "strategies": "strategies"}
 
 
 def __getattr__(name: str) -> Any:

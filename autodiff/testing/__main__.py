@@ -21,10 +21,10 @@ from typing import Any
 
 import numpy as np
 
-from .layer import LayerFailure, check_layer
-from .layer_report import LayerReport
-from .places import is_layer, is_layer_class
-from .subjects import parameter_names
+from .layers.check import LayerFailure, check_layer
+from .layers.places import is_layer, is_layer_class
+from .layers.report import LayerReport
+from .layers.subjects import parameter_names
 
 RIGHT, WRONG, USAGE = 0, 1, 2
 """Exit codes."""

@@ -41,7 +41,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if examples is not None:
         if examples < 1:
             raise pytest.UsageError(f"--grad-examples {examples}: draw at least one example")
-        primitive: Any = import_module("autodiff.testing.primitive")
+        primitive: Any = import_module("autodiff.testing.primitives.check")
         config.add_cleanup(partial(setattr, primitive, "default_examples", primitive.default_examples))
         primitive.default_examples = examples
     if config.getoption("--grad-report"):
@@ -49,7 +49,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if pattern is not None:
         if config.getoption("numprocesses", None):
             raise pytest.UsageError("--grad-mutate runs in one process: instead of -n, use --grad-mutate-shard 1/4 ...")
-        runs = import_module("autodiff.testing.mutation_run")
+        runs = import_module("autodiff.testing.mutation.run")
         config.pluginmanager.register(
             runs.MutationRun(config, pattern, _shard(config.getoption("--grad-mutate-shard")))
         )

@@ -13,6 +13,7 @@ from scipy import special
 
 from ..functional import checkpoint, stop_gradient
 from ..tape import no_grad
+from .literals import array_literal
 
 NAMES = {
     "np": np,
@@ -89,20 +90,9 @@ class Program:
         """A script that calls the function on the arrays."""
         needed = [name for name in NAMES if name == "np" or re.search(rf"\b{name}\b", self.source)]
         imports = [IMPORTS.get(name, f"from autodiff import {name}") for name in needed]
-        arguments = ", ".join(map(show_array, self.arrays))
+        arguments = ", ".join(map(array_literal, self.arrays))
         return "\n".join([*imports, "", self.source.rstrip(), "", f"result = program({arguments})"])
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         """What Hypothesis prints of a failing example: the script, on lines of its own."""
         printer.text(f"\n{self!r}\n")
-
-
-def show_array(array: np.ndarray) -> str:
-    """An expression for an array, exactly: ``np.array([0.5, 1.0])``.
-
-    >>> show_array(np.zeros((0, 2), dtype=np.int8))
-    "np.zeros((0, 2), dtype='int8')"
-    """
-    usual = array.dtype in (np.float64, np.int_, np.bool_)
-    dtype = "" if usual and (array.size or array.dtype == np.float64) else f", dtype={array.dtype.name!r}"
-    return f"np.array({array.tolist()}{dtype})" if array.size else f"np.zeros({array.shape}{dtype})"

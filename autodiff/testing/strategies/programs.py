@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from ..program import NAMES, Program, show_array
+from ..literals import array_literal
+from ..program import NAMES, Program
 from .indices import indices
 from .shapes import Shape, axes
 from .values import PER_UNIT
@@ -291,9 +292,9 @@ def show_index(index: Any) -> str:
         start, stop, step = ("" if part is None else part for part in (index.start, index.stop, index.step))
         return f"{start}:{stop}" + f":{step}" * (step != "")
     if isinstance(index, list):
-        return show_array(np.array(index, dtype=None if index else np.int_))
+        return array_literal(np.array(index, dtype=None if index else np.int_))
     if isinstance(index, np.ndarray):
-        return show_array(index)
+        return array_literal(index)
     if isinstance(index, np.bool_):
         return repr(bool(index))
     if isinstance(index, np.integer):

@@ -20,7 +20,7 @@ from autodiff import defvjp, stop_gradient
 from autodiff.dispatch import qualified_name
 from autodiff.primitive import IMPLEMENTATIONS, REGISTRY
 from autodiff.testing import GradientReport, check_primitive
-from autodiff.testing.properties import PROPERTIES
+from autodiff.testing.primitives.properties import PROPERTIES
 from autodiff.testing.strategies import arrays, shapes
 
 FILES = sorted(path.stem for path in Path(__file__).parent.glob("rows_*.py"))

@@ -15,7 +15,7 @@ import pytest
 
 from autodiff import grad
 from autodiff.primitive import REGISTRY
-from autodiff.testing import mutation_run
+from autodiff.testing.mutation import run as mutation_run
 
 pytest_plugins = ["pytester"]
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from autodiff import Tensor, grad
 from autodiff.testing import check_grads
-from autodiff.testing.program import Program, show_array
+from autodiff.testing.program import Program
 
 DETACHED = Program(
     """def program(x0):
@@ -79,19 +79,3 @@ def test_differences_agree_with_the_gradient_of_the_frozen_program_only() -> Non
     assert check_grads(DETACHED.frozen(), *DETACHED.arrays).share == 1
     with pytest.raises(AssertionError, match="wrong"):
         check_grads(DETACHED, *DETACHED.arrays)
-
-
-@pytest.mark.parametrize(
-    "array",
-    [
-        np.array(0.1),
-        np.zeros((0, 3)),
-        np.array([[1, 2]], np.int8),
-        np.array([], int),
-        np.array([True]),
-        np.float32([0.1]),
-    ],
-    ids=str,
-)
-def test_arrays_are_shown_exactly(array: np.ndarray) -> None:
-    np.testing.assert_array_equal(eval(show_array(array), {"np": np}), array, strict=True)

@@ -15,7 +15,7 @@ from hypothesis import assume, find, given, settings
 
 from autodiff import Tensor, checkpoint, grad, hvp
 from autodiff.testing import check_grads
-from autodiff.testing.mutation import mutants
+from autodiff.testing.mutation.mutants import mutants
 from autodiff.testing.strategies import FUNCTIONAL, KINDS, programs
 
 from .drawing import DRAWN, comes_up

@@ -1,0 +1,1 @@
+"""``check_grads``: the gradient of any function, at the points given."""

@@ -1,0 +1,470 @@
+"""``check_grads``: is the gradient that the tape finds the derivative that finite differences find?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from ...functional import gradients
+from ...tensor import Tensor
+from ...tree import flatten
+from ..differences.complex_step import complex_step, is_analytic
+from ..differences.finite_difference import STEP, Derivative, Line, along_jointly, scale_of, unit
+from ..differences.kinks import Sides, is_sum, one_kind
+from ..differences.verdict import DIGITS, ROUNDING, Verdict, at_kink, compare, tolerance_of
+from ..report import GradientReport, announce
+from .reproduction import Reproduction, code_of, message
+
+JOINTLY = 32
+"""Up to how many entries that move together are looked at one by one, to tell a kink from a wrong gradient."""
+
+ATTEMPTS = 4
+"""How many random samples of more entries are looked at."""
+
+Move = Mapping[int, np.ndarray]
+"""How arrays move, each along its direction, by position."""
+
+DERIVATIVE = "a gradient is the derivative of the output, weighted with the cotangent"
+SUBGRADIENT = "at a kink a gradient lies between the one-sided derivatives"
+SECOND = "the gradient of order {} is the derivative of that of order {}, weighted with a second cotangent"
+LINEAR = "a gradient is linear in the cotangent"
+ZERO = "the cotangent 0 gives the gradient 0"
+RECORDED = "a gradient is the same whether it is itself recorded or not"
+FORM = "a gradient has the shape and the dtype of its argument"
+UNCHANGED = "computing a gradient changes no array in place"
+
+
+def check_grads(
+    f: Callable,
+    *args: Any,
+    order: int = 2,
+    seed: int = 0,
+    directions: int = 2,
+    entries: int = 12,
+    min_conclusive: float = 0.5,
+) -> GradientReport:
+    """Check the gradient of ``f`` with respect to every floating-point argument against finite differences.
+
+    The output is contracted with a random cotangent. For each argument the tape's gradient is compared with differences
+    for single entries and along random directions; what the differences estimate as their own error is the tolerance.
+    At a kink the gradient must lie between the one-sided derivatives, along joint moves of all arguments too; where all
+    that was recorded is analytic and differences cannot tell, a complex step can. With ``order=2`` the gradient itself,
+    as a function of the arguments, is checked in the same way. Further, a gradient must have its argument's shape and
+    dtype, be linear in the cotangent and exactly zero for the cotangent zero, and computing it must change no array in
+    place.
+
+    >>> import numpy as np
+    >>> check_grads(lambda x, y: np.sin(x) * y, np.array([0.5, 1.0]), np.array(2.0)).share
+    1.0
+
+    Args:
+        f: takes tensors where ``args`` has floating-point values; returns a tensor, or nested lists, tuples and dicts.
+        args: arrays, tensors and numbers, nested too; computed with in float64. No ``.grad`` is touched.
+        order: up to which derivative.
+        seed: of the cotangents, the directions and the choice of entries.
+        directions: how many random directions in each argument.
+        entries: how many single entries of each argument; all of them in smaller ones.
+        min_conclusive: what share of the comparisons must be conclusive: to have checked nothing is no success.
+
+    Returns:
+        A report with the share of comparisons that were conclusive, and notes on those that were not.
+
+    Raises:
+        AssertionError: a gradient is wrong; says which argument and entry, what the tape and the differences say, which
+            property broke, and gives a program of NumPy that shows it again. Or too few comparisons were conclusive.
+        TypeError: no argument can be differentiated, or ``f`` returns no tensor.
+    """
+    start = perf_counter()
+    leaves, build = flatten(args)
+    leaves = [leaf.data if isinstance(leaf, Tensor) else leaf for leaf in leaves]
+    chosen = [i for i, leaf in enumerate(leaves) if np.asarray(leaf).dtype.kind in "fc"]
+    if not chosen:
+        raise TypeError("check_grads: no argument is a floating-point array or number; write 3.0 for 3")
+
+    def function(tensors: Sequence[Tensor]) -> list[Any]:
+        replaced = dict(zip(chosen, tensors, strict=True))
+        y = f(*build([replaced.get(i, leaf) for i, leaf in enumerate(leaves)]))
+        outputs, _ = flatten(y)
+        if not any(isinstance(output, Tensor) for output in outputs):
+            kinds = ", ".join(type(output).__name__ for output in outputs) or "nothing"
+            raise TypeError(f"check_grads: the function returned no tensor but {kinds}: the gradient is lost")
+        kept = [np.asarray(_plain(output)).dtype.kind in "fc" for output in outputs]
+        reproduction.outputs = [path for path, keep in zip(_paths(y, "y"), kept, strict=True) if keep]
+        return [output for output, keep in zip(outputs, kept, strict=True) if keep]
+
+    names = [path for i, arg in enumerate(args) for path in _paths(arg, f"argument {i}")]
+    arrays = [np.array(leaves[i], dtype=np.result_type(leaves[i], np.float64)) for i in chosen]
+    places: Iterator[str | None] = (f"x[{chosen.index(i)}]" if i in chosen else None for i in range(len(leaves)))
+    reproduction = Reproduction(f, ", ".join(code_of(arg, places) for arg in args), arrays)
+    check = _Check([names[i] for i in chosen], np.random.default_rng(seed), directions, entries, reproduction)
+    level_function: Callable = function
+    with np.errstate(all="ignore"):
+        for order_now in range(1, order + 1):
+            cotangents = check.level(level_function, arrays, order_now)
+            if cotangents is None:
+                break
+            level_function = _gradient_function(level_function, cotangents)
+    report = check.report
+    report.what, report.seconds = getattr(f, "__name__", type(f).__name__), perf_counter() - start
+    if report.share < min_conclusive:
+        raise AssertionError(
+            f"check_grads: only {report.conclusive} of {report.checked} comparisons were conclusive; check at other "
+            f"points, or pass a lower min_conclusive than {min_conclusive}:\n  " + "\n  ".join(report.notes[:10])
+        )
+    return announce(report)
+
+
+def _paths(value: Any, path: str) -> list[str]:
+    """What to call each leaf of a nested argument: ``argument 1['weight'][0]``."""
+    if isinstance(value, (dict, list, tuple)):
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        return [leaf for key, item in items for leaf in _paths(item, f"{path}[{key!r}]")]
+    return [path]
+
+
+def _plain(value: Any) -> Any:
+    return value.data if isinstance(value, Tensor) else value
+
+
+def _gradient_function(function: Callable, cotangents: list[np.ndarray]) -> Callable[[Sequence[Tensor]], list[Any]]:
+    """The gradients of a function, contracted with cotangents, as a function of the same arguments."""
+
+    def gradient(tensors: Sequence[Tensor]) -> list[Any]:
+        tracked = any(t.requires_grad for t in tensors)
+        inputs = [t if t.requires_grad else Tensor(t.data, requires_grad=True) for t in tensors]
+        return _gradients(function(inputs), cotangents, inputs, create_graph=tracked)
+
+    return gradient
+
+
+def _gradients(
+    outputs: Sequence[Any], cotangents: Sequence[np.ndarray], inputs: Sequence[Tensor], create_graph: bool = False
+) -> list[Tensor]:
+    """The gradients of the inputs; zeros where the tape has no way to them. The graph is kept."""
+    tracked = [(y, c) for y, c in zip(outputs, cotangents, strict=True) if isinstance(y, Tensor) and y.requires_grad]
+    found: list[Any] = [None] * len(inputs)
+    if tracked:
+        ys, cs = zip(*tracked, strict=True)
+        found = gradients(ys, inputs, cs, retain_graph=True, create_graph=create_graph, allow_unused=True)
+    return [Tensor(np.zeros_like(t.data)) if g is None else g for g, t in zip(found, inputs, strict=True)]
+
+
+@dataclass
+class _Level:
+    """A function of several arrays and its gradients, weighted with cotangents: what can be asked about them."""
+
+    function: Callable[[Sequence[Tensor]], list[Any]]
+    arrays: list[np.ndarray]
+    outputs: list[Any]
+    cotangents: list[np.ndarray]
+    gradients: list[np.ndarray]
+    rng: np.random.Generator
+    below: _Level | None = None
+
+    def values(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
+        return [np.asarray(_plain(output)) for output in self.function([Tensor(array) for array in arrays])]
+
+    def line(self, move: Move) -> Line:
+        return along_jointly(self.values, self.arrays, move)
+
+    def claim(self, move: Move) -> tuple[float, float]:
+        """What the gradients say of a move, and the size of the terms; what stays may have an infinite gradient."""
+        terms = np.concatenate([(self.gradients[i] * d)[d != 0] for i, d in move.items()])
+        return float(terms.sum().real), float(np.abs(terms).sum())
+
+    @cached_property
+    def analytic(self) -> bool:
+        """Whether everything recorded is analytic, also on the way to what is constant by now: at lower orders."""
+        real = all(x.dtype.kind == "f" for x in (*self.arrays, *self.cotangents))
+        return real and is_analytic(self.outputs) and (self.below is None or self.below.analytic)
+
+    def complex_step(self, move: Move) -> Derivative | None:
+        """The derivative along a move by a complex step; None where there is none."""
+        if not self.analytic:
+            return None
+
+        def at(t: complex) -> list[np.ndarray]:
+            return self.values([x + t * move[i] if i in move else x + 0j for i, x in enumerate(self.arrays)])
+
+        try:
+            return complex_step(at, self.line(move).step / STEP, self.cotangents)
+        except (TypeError, ValueError):  # code may insist on real numbers
+            return None
+
+    def verdict(self, move: Move) -> Verdict:
+        """What differences along the line of a move say of the gradients."""
+        single = len(self._parts(move)) == 1
+        return compare(
+            self.line(move), self.cotangents, *self.claim(move), single, exact=lambda: self.complex_step(move)
+        )
+
+    def settled(self, move: Move, found: Verdict) -> Verdict:
+        """The verdict on a move, given that along its line; it may be inconclusive where the function is not smooth."""
+        parts = self._parts(move)
+        if len(parts) > 1 and (found.kink or found.kind == "wrong"):
+            return found if self._keeps_ties(move) else self._settled_jointly(parts, found)
+        if found.kind == "wrong" and self._interacts(move, one_kind if found.kink else is_sum):
+            return _no_derivative(found)
+        return found
+
+    def _keeps_ties(self, move: Move) -> bool:
+        """Whether everything moves by the same and the function is smooth along it, as most are that have only ties.
+
+        Then the gradient must say so, whatever the shares are that the tied entries have in it.
+        """
+        if any(np.any(move.get(i, 0) != np.ones(x.shape)) for i, x in enumerate(self.arrays)):
+            return False
+        sides = self._sides(move)
+        return sides.known and not sides.kinked
+
+    def _settled_jointly(self, parts: Sequence[Move], found: Verdict) -> Verdict:
+        """The same for a move of several entries, which disagreed with differences or met a kink.
+
+        Of many entries, random ones are looked at.
+        """
+        smooth = []
+        for chosen in [range(len(parts))] if len(parts) <= JOINTLY else self._samples(len(parts)):
+            some = [parts[k] for k in chosen]
+            together = _together(some)
+            whole, each = self._sides(together), [self._sides(part) for part in some]
+            known = all(sides.known for sides in (whole, *each))
+            smooth.append(known and not any(s.kinked for s in (whole, *each)) and is_sum(whole, *each))
+            if known and not smooth[-1] and one_kind(whole, *each):
+                claimed, size = self.claim(together)
+                verdict = at_kink(whole, claimed, tolerance_of(self.line(together), self.cotangents, size))
+                if verdict.kind == "wrong" or len(some) == len(parts):
+                    return verdict
+        if len(parts) <= JOINTLY and any(self.settled(part, self.verdict(part)).kink for part in parts):
+            return _no_derivative(found)
+        return found if all(smooth) else _no_derivative(found)
+
+    def _samples(self, count: int) -> list[np.ndarray]:
+        return [self.rng.choice(count, JOINTLY, replace=False) for _ in range(ATTEMPTS)]
+
+    def _sides(self, move: Move) -> Sides:
+        return Sides.of(self.line(move), self.cotangents)
+
+    def _interacts(self, move: Move, regular: Callable[..., bool]) -> bool:
+        """Whether the effect of one entry's move depends on small moves of others, as it does only at some kinks.
+
+        So it is with the middle one of three equal numbers, which no number alone can move. The others are those of the
+        same value; they move further than the entry, some of them up and some down, in every proportion.
+        """
+        ((i, direction),) = move.items()
+        value = self.arrays[i][direction != 0].item()
+        few = sum(x.size for x in self.arrays) <= JOINTLY
+        others = [
+            (j, entry)
+            for j, x in enumerate(self.arrays)
+            for entry in map(tuple, np.argwhere(np.full(x.shape, few) | (x == value)))
+            if j != i or not direction[entry]
+        ]
+        if not others:
+            return False
+        others = [others[k] for k in self.rng.permutation(len(others))[:JOINTLY]]
+        alone = self._sides(move)
+        for downwards in range(len(others) + 1):
+            rest: dict[int, np.ndarray] = {}
+            for k, (j, entry) in enumerate(others):
+                length = self.rng.integers(96, 129) / 64
+                rest.setdefault(j, np.zeros(self.arrays[j].shape))[entry] = -length if k < downwards else length
+            sides, whole = self._sides(rest), self._sides(_together([move, rest]))
+            if alone.known and sides.known and whole.known and not regular(whole, alone, sides):
+                return True
+        return False
+
+    def _parts(self, move: Move) -> list[Move]:
+        """The moves of single entries that a move consists of."""
+        parts: list[Move] = []
+        for i, direction in move.items():
+            for entry in map(tuple, np.argwhere(direction)):
+                parts.append({i: direction[entry] * unit(direction.shape, entry)})
+        return parts
+
+
+def _no_derivative(found: Verdict) -> Verdict:
+    return Verdict("inconclusive", f"the function has no derivative here; {found.reason}", kink=True)
+
+
+def _together(moves: Sequence[Move]) -> Move:
+    total: dict[int, np.ndarray] = {}
+    for move in moves:
+        for i, direction in move.items():
+            total[i] = total[i] + direction if i in total else direction
+    return total
+
+
+def random_direction(rng: np.random.Generator, x: np.ndarray) -> np.ndarray:
+    """Random multiples of 1/64 between 1/2 and 1, which move a lattice exactly; less for entries that are smaller."""
+    signs = [1.0, -1.0, 1j, -1j] if x.dtype.kind == "c" else [1.0, -1.0]
+    sizes = scale_of(np.maximum(np.abs(x), 1))
+    return rng.integers(32, 65, x.shape) / 64 * rng.choice(signs, x.shape) * (sizes / sizes.max(initial=1))
+
+
+class _Check:
+    """One call of ``check_grads``: what it draws at random, and its report."""
+
+    def __init__(
+        self,
+        names: list[str],
+        rng: np.random.Generator,
+        directions: int,
+        entries: int,
+        reproduction: Reproduction,
+    ) -> None:
+        self.names, self.rng, self.directions, self.entries = names, rng, directions, entries
+        self.reproduction = reproduction
+        self.report = GradientReport()
+        self.last: _Level | None = None
+
+    def level(self, function: Callable, arrays: list[np.ndarray], order: int) -> list[np.ndarray] | None:
+        """Check the gradients of a function; returns the cotangents used, or None if its value is not finite."""
+        inputs = [Tensor(array, requires_grad=True) for array in arrays]
+        kept = [array.copy() for array in arrays]
+        outputs = function(inputs)
+        values = [np.asarray(_plain(output)) for output in outputs]
+        if not all(np.isfinite(value).all() for value in values):
+            self.report.checked += 1
+            self.report.notes.append(f"order {order}: the value is not finite")
+            return None
+        cotangents = [self._normal(value) for value in values]
+        self.reproduction.cotangents.append(cotangents)
+        kept += [array.copy() for array in (*cotangents, *values)]
+        found = [g.data for g in _gradients(outputs, cotangents, inputs)]
+        for array, copy in zip((*arrays, *cotangents, *values), kept, strict=True):
+            if not np.array_equal(array, copy):
+                self._fail(
+                    f"the function or a rule changed an argument, a value or its cotangent of shape {array.shape}, "
+                    f"order {order}, in place: {copy} became {array}",
+                    UNCHANGED,
+                    self.reproduction.gradient_program(0),
+                )
+        for i, gradient in enumerate(found):
+            if (gradient.shape, gradient.dtype) != (arrays[i].shape, arrays[i].dtype):
+                self._fail(
+                    f"{self.names[i]} of shape {arrays[i].shape}, {arrays[i].dtype} has a gradient of "
+                    f"shape {gradient.shape}, {gradient.dtype}",
+                    FORM,
+                    self.reproduction.gradient_program(i),
+                )
+        if order == 1:
+            size = sum(float(np.abs(c * y).sum()) for c, y in zip(cotangents, values, strict=True))
+            self._check_linearity(outputs, cotangents, inputs, found, size)
+        level = self.last = _Level(function, arrays, outputs, cotangents, found, self.rng, self.last)
+        for i in range(len(arrays)):
+            self._compare_argument(level, i, order)
+        if order == 1:
+            self._compare_jointly(level)
+        return cotangents
+
+    def _fail(self, what: str, broken: str, program: str) -> None:
+        raise AssertionError(message(f"check_grads: {what}", broken, program))
+
+    def _normal(self, like: np.ndarray) -> np.ndarray:
+        """Normally distributed numbers, in an array of the shape and dtype of another."""
+        found = self.rng.normal(size=like.shape)
+        if like.dtype.kind == "c":
+            found = found + 1j * self.rng.normal(size=like.shape)
+        return np.asarray(found, like.dtype)
+
+    def _check_linearity(
+        self,
+        outputs: list[Any],
+        cotangents: list[np.ndarray],
+        inputs: list[Tensor],
+        found: list[np.ndarray],
+        size: float,
+    ) -> None:
+        """Check what holds for any vector-Jacobian product; and that on tensors a rule says the same as on arrays.
+
+        ``size`` is that of the values, as the cotangents weigh them.
+        """
+        others = [self._normal(c) for c in cotangents]
+        size += max(float(np.abs(g[np.isfinite(g)]).max(initial=0)) for g in (*found, *cotangents, *others))
+        sums = [2.5 * c - d for c, d in zip(cotangents, others, strict=True)]
+        recorded = _gradients(outputs, cotangents, inputs, create_graph=True)
+        other, total, zero = (_gradients(outputs, cs, inputs) for cs in (others, sums, [0 * c for c in cotangents]))
+        for i, (g, h, g_h, none, taped) in enumerate(zip(found, other, total, zero, recorded, strict=True)):
+            name, program = self.names[i], self.reproduction.gradient_program(i)
+            combined = 2.5 * g - h.data
+            finite = np.isfinite(g) & np.isfinite(combined) & np.isfinite(g_h.data)
+            largest = max(np.abs(g[finite]).max(initial=0), np.abs(h.data[finite]).max(initial=0))
+            tolerance = ROUNDING * largest + DIGITS * size
+            if np.any(none.data[finite] != 0):
+                self._fail(f"the cotangent 0 gives {name} the gradient {none.data}, not zeros", ZERO, program)
+            if np.any(np.abs(combined - g_h.data)[finite] > tolerance):
+                self._fail(
+                    f"the gradient of {name} is not linear in the cotangent: those of c, d and 2.5 c - d "
+                    f"are {g}, {h.data} and {g_h.data}",
+                    LINEAR,
+                    program,
+                )
+            if np.any(np.abs(taped.data - g)[finite] > tolerance):
+                self._fail(
+                    f"with create_graph=True the gradient of {name} is {taped.data}, without it {g}", RECORDED, program
+                )
+
+    def _compare_argument(self, level: _Level, i: int, order: int) -> None:
+        """Compare the gradient of one argument with differences, by entries and along random directions."""
+        x = level.arrays[i]
+
+        def label(place: str) -> str:
+            return f"the gradient of {self.names[i]}, order {order}, at {place} of shape {x.shape}"
+
+        for entry, direction in self._entries(x, self.entries):
+            self._judge(level, {i: direction}, label(f"entry {entry}"), order)
+        for _ in range(self.directions if x.size > 1 else 0):
+            move = {i: random_direction(self.rng, x)}
+            found = level.verdict(move)
+            if found.kind == "wrong" and x.size > self.entries:
+                for entry, one in self._entries(x, x.size):
+                    self._judge(level, {i: one}, label(f"entry {entry}"), order)
+            self._judge(level, move, label("the sum over a random direction"), order, found)
+
+    def _compare_jointly(self, level: _Level) -> None:
+        """Compare the gradients of all arguments with differences as they move together.
+
+        Where all entries move by the same, ties remain ties, and most functions with kinks are smooth: then the shares
+        that the tied entries have in the gradient must add up.
+        """
+        moving = {i: x for i, x in enumerate(level.arrays) if x.size}
+        moves: dict[str, Move] = {}
+        if sum(x.size for x in moving.values()) > 1:
+            moves["all entries move by the same"] = {i: np.ones(x.shape) for i, x in moving.items()}
+        if len(moving) > 1 and self.directions:
+            directions = random_direction(self.rng, np.concatenate([x.ravel() for x in moving.values()]))
+            pieces = np.split(directions, np.cumsum([x.size for x in moving.values()])[:-1])
+            moves["all arguments move at random"] = {
+                i: piece.reshape(x.shape) if x.dtype.kind == "c" else piece.real.reshape(x.shape)
+                for (i, x), piece in zip(moving.items(), pieces, strict=True)
+            }
+        for place, move in moves.items():
+            self._judge(level, move, f"what the gradients say, order 1, where {place},", 1)
+
+    def _judge(self, level: _Level, move: Move, label: str, order: int, found: Verdict | None = None) -> None:
+        """Enter the verdict on a move into the report, or raise it."""
+        found = level.settled(move, found or level.verdict(move))
+        if found.kind == "wrong":
+            broken = SUBGRADIENT if found.kink else DERIVATIVE if order == 1 else SECOND.format(order, order - 1)
+            program = self.reproduction.program(move, level.line(move).step / 64, sides=found.kink)
+            self._fail(f"{label} is wrong: {found.reason}", broken, program)
+        self.report.checked += 1
+        self.report.conclusive += found.kind == "right"
+        if found.kind == "inconclusive":
+            self.report.notes.append(f"{label}: {found.reason}")
+
+    def _entries(self, x: np.ndarray, count: int) -> Iterator[tuple[tuple[int, ...], np.ndarray]]:
+        """Unit vectors of entries of an array, all of them if that is not more than ``count``, else as many."""
+        places: Any = range(x.size)
+        if x.size > count:
+            places = np.sort(self.rng.choice(x.size, count, replace=False))
+        for place in places:
+            entry = tuple(int(k) for k in np.unravel_index(place, x.shape))
+            yield entry, unit(x.shape, entry)
+            if x.dtype.kind == "c":
+                yield entry, 1j * unit(x.shape, entry)

@@ -1,0 +1,1 @@
+"""``check_layer``: gradients that somebody derived by hand."""

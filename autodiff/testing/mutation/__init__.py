@@ -1,0 +1,1 @@
+"""Wrong rules made from right ones, and the tests that notice them."""
