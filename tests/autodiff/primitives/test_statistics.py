@@ -118,7 +118,7 @@ def test_a_perfect_correlation_is_a_maximum_with_its_curvature():
     np.testing.assert_allclose(gradient(lambda x: np.corrcoef(x)[0, 1], x), np.zeros((2, 4)), atol=1e-15)
     bent = gradient(lambda x: np.corrcoef(x)[0, 1] * x[0, 0], x, order=1)
     np.testing.assert_allclose(bent[0, 0], 1)
-    check_grads(lambda x: np.corrcoef(x), x, order=2)
+    check_grads(lambda x: np.corrcoef(x), x, order=2, min_conclusive=0.4)  # the first derivatives are but rounding
 
 
 @pytest.mark.filterwarnings("ignore:.*:RuntimeWarning")
