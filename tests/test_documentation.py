@@ -6,6 +6,7 @@ import inspect
 import math
 import os
 import re
+import shlex
 import subprocess
 import sys
 import types
@@ -48,6 +49,25 @@ def python_blocks() -> list:
     return found
 
 
+def write_files(folder: Path) -> None:
+    """Write the blocks of Python that begin with the name of a file."""
+    for language, code in BLOCKS:
+        if language == "python" and (name := re.match(r"# (\w+\.py)\n", code)):
+            (folder / name[1]).write_text(code)
+
+
+def commands_with_output() -> list[tuple[str, str]]:
+    """Each command of the README that is followed by what it prints."""
+    following = [*BLOCKS[1:], ("", "")]
+    return [(code, text) for (kind, code), (then, text) in zip(BLOCKS, following) if (kind, then) == ("sh", "text")]
+
+
+def comparable(text: str) -> list[str]:
+    """The lines of an output without what differs from one machine to another: times, and estimates of rounding."""
+    text = re.sub(r"\d+\.\d+ ?s\b", "0.0 s", text)
+    return re.sub(r"\+- \S+", "+- 0", text).strip().splitlines()
+
+
 def table(heading: str) -> list[list[str]]:
     """The rows of the README's table whose first column has this heading; code without its backquotes."""
     rows = README[README.index(f"| {heading} |") :].split("\n\n")[0].splitlines()[2:]
@@ -56,10 +76,25 @@ def table(heading: str) -> list[list[str]]:
 
 @pytest.mark.parametrize("code, expected", python_blocks())
 def test_readme_code_prints_what_the_readme_shows(tmp_path: Path, code: str, expected: str) -> None:
+    write_files(tmp_path)
     script = tmp_path / "example.py"
     script.write_text(code)
     printed = run(str(script), cwd=tmp_path).replace(f"{tmp_path}{os.sep}", "")
-    assert printed.splitlines() == expected.splitlines()
+    assert comparable(printed) == comparable(expected)
+
+
+@pytest.mark.parametrize("command, expected", commands_with_output())
+def test_readme_command_prints_what_the_readme_shows(tmp_path: Path, command: str, expected: str) -> None:
+    write_files(tmp_path)
+    python, *arguments = shlex.split(command)
+    assert python == "python"
+    if "pytest" in arguments:  # as after an installation
+        arguments += ["-p", "autodiff.testing.plugin", "-p", "no:cacheprovider"]
+    process = subprocess.run(
+        [sys.executable, *arguments], cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, check=False
+    )
+    assert (process.returncode, process.stderr) == (1, "")  # each shows something wrong
+    assert comparable(process.stdout) == comparable(expected)
 
 
 def test_readme_has_no_block_that_is_not_checked() -> None:
@@ -70,7 +105,8 @@ def test_readme_has_no_block_that_is_not_checked() -> None:
 
 
 def test_readme_commands_are_the_ones_that_ci_runs() -> None:
-    commands = [line for language, code in BLOCKS if language == "sh" for line in code.splitlines()]
+    shown = {command for command, _ in commands_with_output()}
+    commands = [line for kind, code in BLOCKS if kind == "sh" and code not in shown for line in code.splitlines()]
     patterns = re.findall(r"grep -m1 '(.*)' README.md", (ROOT / ".ci" / "run").read_text())
     run_by_ci = [next(line for line in README.splitlines() if re.search(pattern, line)) for pattern in patterns]
     assert commands == run_by_ci

@@ -65,7 +65,7 @@ def compare(
         return found.size == 0 or found.error <= CONVERGED * max(own, _size_of_moved(line, weights))
 
     def against(found: Derivative) -> Verdict:
-        reason = f"the tape says {claimed!r}, differences {found.value!r} +- {found.error:.1e}"
+        reason = f"the tape says {claimed:.12g}, differences {found.value:.12g} +- {found.error:.1e}"
         scale = max(size, found.size) if np.isfinite(size) else found.size
         if not abs(claimed - found.value) <= SAFETY * found.error:  # so too if the claim is NaN
             tolerance = tolerance_of(line, weights, size, constant=found.size == 0)
@@ -114,7 +114,7 @@ def compare(
     if not bent and confirmed(found):
         return Verdict("right")
     if abs(claimed - found.value) <= SAFETY * (found.error + doubt):
-        values = ", ".join(repr(opinion.value) for opinion in (found, *others))
+        values = ", ".join(f"{opinion.value:.12g}" for opinion in (found, *others))
         return Verdict("inconclusive", f"differences contradict each other: {values}")
     each = Sides.of(line, weights)
     if each.known and each.kinked:
@@ -134,7 +134,7 @@ def _contradiction(found: Derivative, others: Sequence[Derivative]) -> float:
 
 def at_kink(sides: Sides, claimed: float, noise: float, single: bool = True) -> Verdict:
     """The verdict at a kink: a gradient must lie between the one-sided derivatives, but for some noise."""
-    reason = f"the tape says {claimed!r}, one-sided derivatives are {sides.low!r} and {sides.high!r}"
+    reason = f"the tape says {claimed:.12g}, one-sided derivatives are {sides.low:.12g} and {sides.high:.12g}"
     if not sides.contains(claimed):
         wrong = single and not sides.contains(claimed, noise)
         return Verdict("wrong" if wrong else "inconclusive", reason, kink=True)
