@@ -4,27 +4,20 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
 from autodiff import Tensor, custom_gradient, defvjp, stop_gradient
-from autodiff.primitive import REGISTRY
 from autodiff.scipy import special
 from autodiff.testing import check_grads
 
+pytestmark = pytest.mark.usefixtures("private_registry")
+
 POINTS = np.array([0.5, -1.25, 2.0])
 MATRIX = np.array([[0.5, 1.0], [-2.0, 0.25], [1.5, -1.0]])
-
-
-@pytest.fixture(autouse=True)
-def _private_registry() -> Iterator[None]:
-    before = dict(REGISTRY)
-    yield
-    REGISTRY.clear()
-    REGISTRY.update(before)
 
 
 def square(x: Any) -> Any:
@@ -330,7 +323,7 @@ def test_a_complex_step_is_not_believed_against_differences() -> None:
     """``x * conj(x)`` is not analytic, and its derivative by a complex step is 0."""
     assert check_grads(lambda x: np.real(x * np.conj(x)), POINTS).share == 1
     wrong = taught(lambda x: np.real(x * np.conj(x)), x=lambda g, x: 0 * g)
-    with pytest.raises(AssertionError, match="the tape says 0.0"):
+    with pytest.raises(AssertionError, match="the tape says 0, differences"):
         check_grads(wrong, POINTS)
 
 
@@ -359,7 +352,7 @@ def test_several_outputs_in_nested_containers_are_all_checked() -> None:
 
 
 def test_a_gradient_that_is_lost_on_the_way_fails() -> None:
-    with pytest.raises(AssertionError, match="the tape says 0.0"):
+    with pytest.raises(AssertionError, match="the tape says 0, differences"):
         check_grads(lambda x: x + stop_gradient(x) - x, POINTS)
     with pytest.raises(TypeError, match="returned no tensor but ndarray"):
         check_grads(lambda x: np.exp(x.data), POINTS)

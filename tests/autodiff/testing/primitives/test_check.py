@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,19 +12,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from autodiff import Tensor, defvjp, stop_gradient
-from autodiff.primitive import REGISTRY
 from autodiff.testing import GradientReport, check_primitive, report
 from autodiff.testing.primitives import check as module
 from autodiff.testing.primitives.properties import PROPERTIES
 from autodiff.testing.strategies import arrays
 
-
-@pytest.fixture(autouse=True)
-def _private_registry() -> Iterator[None]:
-    before = dict(REGISTRY)
-    yield
-    REGISTRY.clear()
-    REGISTRY.update(before)
+pytestmark = pytest.mark.usefixtures("private_registry")
 
 
 def square(x: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,22 +10,15 @@ import pytest
 
 from autodiff import Tensor, custom_gradient, defvjp, stop_gradient
 from autodiff.batching import Batch
-from autodiff.primitive import REGISTRY
 from autodiff.testing.layouts import LAYOUTS
 from autodiff.testing.primitives.call import Call, literal
 from autodiff.testing.primitives.properties import PROPERTIES
 
+pytestmark = pytest.mark.usefixtures("private_registry")
+
 POINTS = np.array([0.5, -1.25, 2.0])
 OTHERS = np.array([1.5, 0.75, -0.25])
 MATRIX = np.array([[0.5, 1.0, -0.75], [-2.0, 0.25, 1.25]])
-
-
-@pytest.fixture(autouse=True)
-def _private_registry() -> Iterator[None]:
-    before = dict(REGISTRY)
-    yield
-    REGISTRY.clear()
-    REGISTRY.update(before)
 
 
 def square_with(rule: Callable, **options: Any) -> Callable:
