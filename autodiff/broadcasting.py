@@ -41,13 +41,16 @@ def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
 
 
 def normalize_axes(axis: Axes, ndim: int) -> tuple[int, ...]:
-    """The axes of a reduction as a sorted tuple of non-negative integers; all of them for None."""
-    if axis is None:
+    """The axes of a reduction as a sorted tuple of non-negative integers; all of them for None.
+
+    An array without axes has none to reduce, though NumPy lets one say 0 or -1 of it.
+    """
+    if axis is None or not ndim:
         return tuple(range(ndim))
     if type(axis) is int:
-        return (axis % ndim if ndim else axis,)
+        return (axis % ndim,)
     axes = axis if isinstance(axis, (tuple, list)) else (axis,)
-    return tuple(sorted([int(a) % ndim if ndim else int(a) for a in axes]))
+    return tuple(sorted([int(a) % ndim for a in axes]))
 
 
 def keep_axes(g: Any, shape: tuple[int, ...], axis: Axes, keepdims: bool = False) -> Any:

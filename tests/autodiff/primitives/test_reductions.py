@@ -202,3 +202,15 @@ def test_methods_of_ufuncs_reduce_over_the_first_axis():
     np.testing.assert_array_equal(gradient(lambda x: np.multiply.reduce(x)[1], x), [[0, 4], [0, 2]])
     (g,) = gradients(lambda x: np.add.reduce(x, dtype=np.float64), x.astype(np.float32))
     assert g.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    "f, expected",
+    [
+        *[(f, 1) for f in (np.sum, np.max, np.nanmin, np.maximum.reduce, np.multiply.reduce)],
+        *[(f, 0) for f in (np.nanvar, np.nanstd, np.ptp)],
+    ],
+)
+@pytest.mark.parametrize("axis", [0, -1, (), None])
+def test_a_number_may_be_reduced_along_the_axis_that_numpy_lets_one_say(f, expected, axis):
+    assert gradient(lambda x: f(x, axis=axis), 3.0) == expected
