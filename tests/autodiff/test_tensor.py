@@ -379,6 +379,15 @@ def test_assigning_through_a_view_raises_and_shows_the_spelling_with_one_index()
     np.testing.assert_array_equal(y.data, [[6.0, 12.0, 6.0], [1.0, 2.0, 1.0]])
 
 
+@pytest.mark.parametrize("product", [np.vecdot, np.inner, np.kron, np.dot])
+def test_a_product_that_was_brought_into_its_shape_is_no_view(product):
+    x = leaf(np.ones((2, 2)))
+    y = product(x, x)
+    y += 1.0
+    y.sum().backward()
+    np.testing.assert_array_equal(x.grad.data, autodiff.grad(lambda x: product(x, x).sum())(x.data))
+
+
 def test_an_in_place_operation_keeps_shape_and_dtype_or_refuses():
     x = Tensor(np.ones(2, np.float32))
     x += leaf(np.ones(2))
