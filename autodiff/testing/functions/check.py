@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Iterator, Sequence
 from time import perf_counter
 from typing import Any
 
@@ -13,21 +11,11 @@ import numpy as np
 from ...functional import gradients
 from ...tensor import Tensor
 from ...tree import flatten
-from ..differences.complex_step import complex_step, is_analytic
-from ..differences.finite_difference import STEP, Derivative, Line, along_jointly, scale_of, unit
-from ..differences.kinks import Sides, is_sum, one_kind
-from ..differences.verdict import DIGITS, ROUNDING, Verdict, at_kink, compare, tolerance_of
+from ..differences.finite_difference import unit
+from ..differences.verdict import DIGITS, ROUNDING, Verdict
 from ..report import GradientReport, announce
+from .level import Level, Move, plain, random_direction
 from .reproduction import Reproduction, code_of, message
-
-JOINTLY = 32
-"""Up to how many entries that move together are looked at one by one, to tell a kink from a wrong gradient."""
-
-ATTEMPTS = 4
-"""How many random samples of more entries are looked at."""
-
-Move = Mapping[int, np.ndarray]
-"""How arrays move, each along its direction, by position."""
 
 DERIVATIVE = "a gradient is the derivative of the output, weighted with the cotangent"
 SUBGRADIENT = "at a kink a gradient lies between the one-sided derivatives"
@@ -93,7 +81,7 @@ def check_grads(
         if not any(isinstance(output, Tensor) for output in outputs):
             kinds = ", ".join(type(output).__name__ for output in outputs) or "nothing"
             raise TypeError(f"check_grads: the function returned no tensor but {kinds}: the gradient is lost")
-        kept = [np.asarray(_plain(output)).dtype.kind in "fc" for output in outputs]
+        kept = [np.asarray(plain(output)).dtype.kind in "fc" for output in outputs]
         reproduction.outputs = [path for path, keep in zip(_paths(y, "y"), kept, strict=True) if keep]
         return [output for output, keep in zip(outputs, kept, strict=True) if keep]
 
@@ -127,10 +115,6 @@ def _paths(value: Any, path: str) -> list[str]:
     return [path]
 
 
-def _plain(value: Any) -> Any:
-    return value.data if isinstance(value, Tensor) else value
-
-
 def _gradient_function(function: Callable, cotangents: list[np.ndarray]) -> Callable[[Sequence[Tensor]], list[Any]]:
     """The gradients of a function, contracted with cotangents, as a function of the same arguments."""
 
@@ -154,158 +138,6 @@ def _gradients(
     return [Tensor(np.zeros_like(t.data)) if g is None else g for g, t in zip(found, inputs, strict=True)]
 
 
-@dataclass
-class _Level:
-    """A function of several arrays and its gradients, weighted with cotangents: what can be asked about them."""
-
-    function: Callable[[Sequence[Tensor]], list[Any]]
-    arrays: list[np.ndarray]
-    outputs: list[Any]
-    cotangents: list[np.ndarray]
-    gradients: list[np.ndarray]
-    rng: np.random.Generator
-    below: _Level | None = None
-
-    def values(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
-        return [np.asarray(_plain(output)) for output in self.function([Tensor(array) for array in arrays])]
-
-    def line(self, move: Move) -> Line:
-        return along_jointly(self.values, self.arrays, move)
-
-    def claim(self, move: Move) -> tuple[float, float]:
-        """What the gradients say of a move, and the size of the terms; what stays may have an infinite gradient."""
-        terms = np.concatenate([(self.gradients[i] * d)[d != 0] for i, d in move.items()])
-        return float(terms.sum().real), float(np.abs(terms).sum())
-
-    @cached_property
-    def analytic(self) -> bool:
-        """Whether everything recorded is analytic, also on the way to what is constant by now: at lower orders."""
-        real = all(x.dtype.kind == "f" for x in (*self.arrays, *self.cotangents))
-        return real and is_analytic(self.outputs) and (self.below is None or self.below.analytic)
-
-    def complex_step(self, move: Move) -> Derivative | None:
-        """The derivative along a move by a complex step; None where there is none."""
-        if not self.analytic:
-            return None
-
-        def at(t: complex) -> list[np.ndarray]:
-            return self.values([x + t * move[i] if i in move else x + 0j for i, x in enumerate(self.arrays)])
-
-        try:
-            return complex_step(at, self.line(move).step / STEP, self.cotangents)
-        except (TypeError, ValueError):  # code may insist on real numbers
-            return None
-
-    def verdict(self, move: Move) -> Verdict:
-        """What differences along the line of a move say of the gradients."""
-        single = len(self._parts(move)) == 1
-        return compare(
-            self.line(move), self.cotangents, *self.claim(move), single, exact=lambda: self.complex_step(move)
-        )
-
-    def settled(self, move: Move, found: Verdict) -> Verdict:
-        """The verdict on a move, given that along its line; it may be inconclusive where the function is not smooth."""
-        parts = self._parts(move)
-        if len(parts) > 1 and (found.kink or found.kind == "wrong"):
-            return found if self._keeps_ties(move) else self._settled_jointly(parts, found)
-        if found.kind == "wrong" and self._interacts(move, one_kind if found.kink else is_sum):
-            return _no_derivative(found)
-        return found
-
-    def _keeps_ties(self, move: Move) -> bool:
-        """Whether everything moves by the same and the function is smooth along it, as most are that have only ties.
-
-        Then the gradient must say so, whatever the shares are that the tied entries have in it.
-        """
-        if any(np.any(move.get(i, 0) != np.ones(x.shape)) for i, x in enumerate(self.arrays)):
-            return False
-        sides = self._sides(move)
-        return sides.known and not sides.kinked
-
-    def _settled_jointly(self, parts: Sequence[Move], found: Verdict) -> Verdict:
-        """The same for a move of several entries, which disagreed with differences or met a kink.
-
-        Of many entries, random ones are looked at.
-        """
-        smooth = []
-        for chosen in [range(len(parts))] if len(parts) <= JOINTLY else self._samples(len(parts)):
-            some = [parts[k] for k in chosen]
-            together = _together(some)
-            whole, each = self._sides(together), [self._sides(part) for part in some]
-            known = all(sides.known for sides in (whole, *each))
-            smooth.append(known and not any(s.kinked for s in (whole, *each)) and is_sum(whole, *each))
-            if known and not smooth[-1] and one_kind(whole, *each):
-                claimed, size = self.claim(together)
-                verdict = at_kink(whole, claimed, tolerance_of(self.line(together), self.cotangents, size))
-                if verdict.kind == "wrong" or len(some) == len(parts):
-                    return verdict
-        if len(parts) <= JOINTLY and any(self.settled(part, self.verdict(part)).kink for part in parts):
-            return _no_derivative(found)
-        return found if all(smooth) else _no_derivative(found)
-
-    def _samples(self, count: int) -> list[np.ndarray]:
-        return [self.rng.choice(count, JOINTLY, replace=False) for _ in range(ATTEMPTS)]
-
-    def _sides(self, move: Move) -> Sides:
-        return Sides.of(self.line(move), self.cotangents)
-
-    def _interacts(self, move: Move, regular: Callable[..., bool]) -> bool:
-        """Whether the effect of one entry's move depends on small moves of others, as it does only at some kinks.
-
-        So it is with the middle one of three equal numbers, which no number alone can move. The others are those of the
-        same value; they move further than the entry, some of them up and some down, in every proportion.
-        """
-        ((i, direction),) = move.items()
-        value = self.arrays[i][direction != 0].item()
-        few = sum(x.size for x in self.arrays) <= JOINTLY
-        others = [
-            (j, entry)
-            for j, x in enumerate(self.arrays)
-            for entry in map(tuple, np.argwhere(np.full(x.shape, few) | (x == value)))
-            if j != i or not direction[entry]
-        ]
-        if not others:
-            return False
-        others = [others[k] for k in self.rng.permutation(len(others))[:JOINTLY]]
-        alone = self._sides(move)
-        for downwards in range(len(others) + 1):
-            rest: dict[int, np.ndarray] = {}
-            for k, (j, entry) in enumerate(others):
-                length = self.rng.integers(96, 129) / 64
-                rest.setdefault(j, np.zeros(self.arrays[j].shape))[entry] = -length if k < downwards else length
-            sides, whole = self._sides(rest), self._sides(_together([move, rest]))
-            if alone.known and sides.known and whole.known and not regular(whole, alone, sides):
-                return True
-        return False
-
-    def _parts(self, move: Move) -> list[Move]:
-        """The moves of single entries that a move consists of."""
-        parts: list[Move] = []
-        for i, direction in move.items():
-            for entry in map(tuple, np.argwhere(direction)):
-                parts.append({i: direction[entry] * unit(direction.shape, entry)})
-        return parts
-
-
-def _no_derivative(found: Verdict) -> Verdict:
-    return Verdict("inconclusive", f"the function has no derivative here; {found.reason}", kink=True)
-
-
-def _together(moves: Sequence[Move]) -> Move:
-    total: dict[int, np.ndarray] = {}
-    for move in moves:
-        for i, direction in move.items():
-            total[i] = total[i] + direction if i in total else direction
-    return total
-
-
-def random_direction(rng: np.random.Generator, x: np.ndarray) -> np.ndarray:
-    """Random multiples of 1/64 between 1/2 and 1, which move a lattice exactly; less for entries that are smaller."""
-    signs = [1.0, -1.0, 1j, -1j] if x.dtype.kind == "c" else [1.0, -1.0]
-    sizes = scale_of(np.maximum(np.abs(x), 1))
-    return rng.integers(32, 65, x.shape) / 64 * rng.choice(signs, x.shape) * (sizes / sizes.max(initial=1))
-
-
 class _Check:
     """One call of ``check_grads``: what it draws at random, and its report."""
 
@@ -320,14 +152,14 @@ class _Check:
         self.names, self.rng, self.directions, self.entries = names, rng, directions, entries
         self.reproduction = reproduction
         self.report = GradientReport()
-        self.last: _Level | None = None
+        self.last: Level | None = None
 
     def level(self, function: Callable, arrays: list[np.ndarray], order: int) -> list[np.ndarray] | None:
         """Check the gradients of a function; returns the cotangents used, or None if its value is not finite."""
         inputs = [Tensor(array, requires_grad=True) for array in arrays]
         kept = [array.copy() for array in arrays]
         outputs = function(inputs)
-        values = [np.asarray(_plain(output)) for output in outputs]
+        values = [np.asarray(plain(output)) for output in outputs]
         if not all(np.isfinite(value).all() for value in values):
             self.report.checked += 1
             self.report.notes.append(f"order {order}: the value is not finite")
@@ -355,7 +187,7 @@ class _Check:
         if order == 1:
             size = sum(float(np.abs(c * y).sum()) for c, y in zip(cotangents, values, strict=True))
             self._check_linearity(outputs, cotangents, inputs, found, size)
-        level = self.last = _Level(function, arrays, outputs, cotangents, found, self.rng, self.last)
+        level = self.last = Level(function, arrays, outputs, cotangents, found, self.rng, self.last)
         for i in range(len(arrays)):
             self._compare_argument(level, i, order)
         if order == 1:
@@ -409,7 +241,7 @@ class _Check:
                     f"with create_graph=True the gradient of {name} is {taped.data}, without it {g}", RECORDED, program
                 )
 
-    def _compare_argument(self, level: _Level, i: int, order: int) -> None:
+    def _compare_argument(self, level: Level, i: int, order: int) -> None:
         """Compare the gradient of one argument with differences, by entries and along random directions."""
         x = level.arrays[i]
 
@@ -426,7 +258,7 @@ class _Check:
                     self._judge(level, {i: one}, label(f"entry {entry}"), order)
             self._judge(level, move, label("the sum over a random direction"), order, found)
 
-    def _compare_jointly(self, level: _Level) -> None:
+    def _compare_jointly(self, level: Level) -> None:
         """Compare the gradients of all arguments with differences as they move together.
 
         Where all entries move by the same, ties remain ties, and most functions with kinks are smooth: then the shares
@@ -446,7 +278,7 @@ class _Check:
         for place, move in moves.items():
             self._judge(level, move, f"what the gradients say, order 1, where {place},", 1)
 
-    def _judge(self, level: _Level, move: Move, label: str, order: int, found: Verdict | None = None) -> None:
+    def _judge(self, level: Level, move: Move, label: str, order: int, found: Verdict | None = None) -> None:
         """Enter the verdict on a move into the report, or raise it."""
         found = level.settled(move, found or level.verdict(move))
         if found.kind == "wrong":

@@ -67,3 +67,8 @@ def test_extrema_and_norms_are_of_one_kind(f: Callable) -> None:
 @pytest.mark.parametrize("f", [np.median, lambda x: np.abs(x[0]) - np.abs(x[1]), lambda x: np.sort(x)[1]])
 def test_the_middle_of_equals_and_a_difference_of_kinks_are_not(f: Callable) -> None:
     assert not one_kind(*each(f, [0.0, 0.0, 0.0], [1.0, 0.5, -0.75]))
+
+
+def test_of_very_many_outputs_at_a_kink_nothing_is_said() -> None:
+    assert sides(lambda x: np.abs(x[0] + np.zeros(2000)), [0], [1], np.ones(2000)).known
+    assert not sides(lambda x: np.abs(x[0] + np.zeros(2001)), [0], [1], np.ones(2001)).known
