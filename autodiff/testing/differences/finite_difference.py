@@ -41,13 +41,15 @@ class Derivative(NamedTuple):
 class Line(NamedTuple):
     """A function along a line: its values at a parameter, the first step, and the rounding error of every step.
 
-    ``noise`` is the rounding error of the (weighted) values, where it is known to be more than their last digits.
+    ``noise`` is the rounding error of the (weighted) values, where it is known to be more than their last digits;
+    ``largest`` is the size of the largest argument, moved or not, relative to what steps are small parts of.
     """
 
     at: Callable[[float], Sequence[np.ndarray]]
     step: float
     slip: float
     noise: float = 0.0
+    largest: float = 1.0
 
 
 def along(f: Callable[[np.ndarray], Sequence[np.ndarray]], x: np.ndarray, direction: np.ndarray) -> Line:
@@ -72,7 +74,9 @@ def along_jointly(
     def at(t: float) -> Sequence[np.ndarray]:
         return f([np.asarray(x + t * move[i]) if i in move else x for i, x in enumerate(arrays)])
 
-    return Line(at, STEP * (scale if scale < np.inf else 1.0), slip)
+    scale = scale if scale < np.inf else 1.0
+    largest = max(float(np.abs(x[np.isfinite(x)]).max(initial=0)) for x in arrays)
+    return Line(at, STEP * scale, slip, largest=max(1.0, largest / scale))
 
 
 def scale_of(sizes: Any) -> Any:

@@ -28,7 +28,8 @@ ROUNDING = 1e-9
 """What rounding leaves of a gradient, relative to the terms of the derivative."""
 
 DIGITS = 64 * float(np.finfo(float).eps)
-"""What rounding leaves of terms that cancel, relative to the size of everything that was computed with, or to 1."""
+"""What rounding leaves of terms that cancel, relative to the size of what was computed with: of the values, of the
+arguments, or to 1."""
 
 
 class Verdict(NamedTuple):
@@ -123,13 +124,15 @@ def compare(
 
 
 def _contradiction(found: Derivative, others: Sequence[Derivative]) -> float:
-    """How far another opinion is, beyond its error: that is at least its distance from the nearest."""
-    known = [opinion for opinion in (found, *others) if np.isfinite(opinion.error)]
-    excess = 0.0
-    for other in known[1:]:
-        nearest = min(abs(other.value - third.value) for third in known if third is not other)
-        excess = max(excess, abs(found.value - other.value) - max(other.error, nearest))
-    return excess
+    """How far another opinion is, beyond its error; of the last two, by small steps, that is at least what they differ.
+
+    Rounding disturbs those more than they know.
+    """
+    *_, first, second = others
+    apart = abs(first.value - second.value)
+    errors = [*(other.error for other in others[:-2]), max(first.error, apart), max(second.error, apart)]
+    excess = [abs(found.value - other.value) - error for other, error in zip(others, errors, strict=True)]
+    return max(0.0, *(distance for distance in excess if np.isfinite(distance)))
 
 
 def at_kink(sides: Sides, claimed: float, noise: float, single: bool = True) -> Verdict:
@@ -149,7 +152,7 @@ def tolerance_of(line: Line, weights: Sequence[np.ndarray], size: float, constan
     numbers that are about as large as its arguments.
     """
     total = sum(float(np.abs(w).sum()) for w in weights)
-    noise = DIGITS * max(_size_around(line, weights), total)
+    noise = DIGITS * max(_size_around(line, weights), total * line.largest)
     if np.isfinite(size):
         noise = max(noise, ROUNDING * size)
     if constant:
