@@ -30,12 +30,14 @@ AMPLIFICATION = {1: 8.0, 2: 2.0}
 class Derivative(NamedTuple):
     """A derivative, an estimate of its error (infinite if there is no telling), and the size of its terms.
 
-    ``size`` sums the absolute values of what ``value`` sums: where those cancel, digits are lost.
+    ``size`` sums the absolute values of what ``value`` sums: where those cancel, digits are lost. ``earlier`` are the
+    values, with their errors, that larger steps had converged to before smaller ones seemed to know better.
     """
 
     value: float
     error: float
     size: float
+    earlier: tuple[tuple[float, float], ...] = ()
 
 
 class Line(NamedTuple):
@@ -165,7 +167,7 @@ def _extrapolate(quotient: Callable[[float], tuple[float, float, float]], step: 
             row.append(row[-1] + (row[-1] - earlier) / (2 ** (power * j) - 1))
             error = max(abs(row[-1] - row[-2]), abs(row[-1] - earlier)) + rounding
             if error < best.error:
-                best = Derivative(row[-1], error, size)
+                best = Derivative(row[-1], error, size, (*best.earlier, (best.value, best.error)))
         settled = size >= last_size / 2  # far out, higher powers of the step may dwarf the derivative
         if settled and best.error <= RESOLUTION * size:
             break
