@@ -47,5 +47,11 @@ _NEED_HYPOTHESIS = {"check_primitive": "primitives.check", "strategies": "strate
 def __getattr__(name: str) -> Any:
     if name not in _NEED_HYPOTHESIS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = import_module(f"{__name__}.{_NEED_HYPOTHESIS[name]}")
+    try:
+        module = import_module(f"{__name__}.{_NEED_HYPOTHESIS[name]}")
+    except ModuleNotFoundError as error:
+        if error.name != "hypothesis":
+            raise
+        message = f"{__name__}.{name} needs the package hypothesis: pip install hypothesis"
+        raise ModuleNotFoundError(message, name="hypothesis") from None
     return module if name == _NEED_HYPOTHESIS[name] else getattr(module, name)
