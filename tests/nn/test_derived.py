@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nn
@@ -103,6 +103,7 @@ def test_derived_gradient_tape_of_the_expression_and_differences_agree(function)
 
 
 @each_pair
+@settings(max_examples=5)  # to look for the nodes of a tape takes a while
 @given(data=st.data())
 def test_a_derived_function_is_one_entry_on_the_tape_and_gives_plain_arrays_for_plain_arrays(function, data):
     f, args = data.draw(CASES[function])

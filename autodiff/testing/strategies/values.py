@@ -84,8 +84,8 @@ def distinct_arrays(draw: Any, shape: Shape | SearchStrategy[Shape]) -> np.ndarr
     """Arrays of float64 without ties: the entries, in any order, are at least 1/64 apart.
 
     >>> from hypothesis import find
-    >>> find(distinct_arrays((50,)), lambda x: np.diff(np.sort(x)).min() >= 1 / 64).shape
-    (50,)
+    >>> find(distinct_arrays((3, 2)), lambda x: np.diff(np.sort(x, axis=None)).min() >= 1 / 64).shape
+    (3, 2)
     """
     shape = draw(shape) if isinstance(shape, SearchStrategy) else shape
     size = prod(shape)
