@@ -149,3 +149,14 @@ def test_activations_agree_with_pytorch(function):
     out.sum().backward()
     np.testing.assert_allclose(out.data, theirs.detach().numpy(), rtol=1e-12, atol=1e-300)
     np.testing.assert_allclose(mine.grad.data, peer.grad.numpy(), rtol=1e-12, atol=1e-300)
+
+
+@pytest.mark.parametrize("call", [linear.by_expression, nn.Linear.by_expression], ids=["function", "module"])
+def test_by_expression_records_primitives_and_leaves_other_calls_as_they_are(call):
+    layer = nn.Linear(3, 2, dtype=float)
+    x = Tensor(np.ones((4, 3)), requires_grad=True)
+    args = (layer, x) if call is nn.Linear.by_expression else (x, layer.weight, layer.bias)
+    with Tape() as tape:
+        y, z = call(*args), layer(x)
+        assert [node.pullback.name for node in tape] == ["transpose", "matmul", "add", "linear"]
+    np.testing.assert_array_equal(y.data, z.data)

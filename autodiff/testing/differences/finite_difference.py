@@ -17,6 +17,9 @@ STEP = 1 / 128
 """The first step, relative to the argument (or to 1, if that is smaller): below half the distance of the points that
 ``strategies.lattice`` draws, so that within [-1, 1] no step reaches a kink that it does not start from."""
 
+SAFETY = 10.0
+"""How many times its estimate the error of a difference may be."""
+
 HALVINGS = 30
 """Down to steps of 1e-11, for functions with a scale of 1e-6."""
 

@@ -13,10 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .finite_difference import Line, one_sided
-
-SLACK = 10.0
-"""How many times its estimate the error of a one-sided difference may be."""
+from .finite_difference import SAFETY, Line, one_sided
 
 MANY = 2000
 """Up to how many entries of the outputs are looked at one by one."""
@@ -61,7 +58,7 @@ class Sides(NamedTuple):
     @property
     def kinked(self) -> bool:
         """Whether they differ for some entry."""
-        return bool(np.any(np.abs(self.left - self.right) > SLACK * self.error))
+        return bool(np.any(np.abs(self.left - self.right) > SAFETY * self.error))
 
     @property
     def low(self) -> float:
@@ -75,7 +72,7 @@ class Sides(NamedTuple):
 
     @property
     def slack(self) -> float:
-        return SLACK * float(self.error.sum())
+        return SAFETY * float(self.error.sum())
 
     def contains(self, claimed: float, noise: float = 0.0) -> bool:
         """Whether a claimed derivative lies between those from the two sides, but for their error and for noise."""
@@ -108,4 +105,4 @@ def _in_sum(whole: Sides, parts: Sequence[Sides]) -> tuple[np.ndarray, np.ndarra
     size = np.sum([np.abs(sides.left) + np.abs(sides.right) for sides in every], axis=0)
     left = np.sum([part.left for part in parts], axis=0)
     right = np.sum([part.right for part in parts], axis=0)
-    return left, right, SLACK * error + COARSE * size
+    return left, right, SAFETY * error + COARSE * size

@@ -7,11 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .finite_difference import STEP, Derivative, Line, central, noise_of, one_sided
+from .finite_difference import SAFETY, STEP, Derivative, Line, central, noise_of, one_sided
 from .kinks import Sides
-
-SAFETY = 10.0
-"""How many times its estimate the error of a difference may be before a gradient is called wrong."""
 
 CONCLUSIVE = 3e-8
 """How small the error estimate must be, relative to the derivative's terms, for an agreement to count: with ``SAFETY``,
@@ -36,8 +33,7 @@ arguments, or to 1."""
 
 
 class Verdict(NamedTuple):
-    """``right``, ``wrong`` or ``inconclusive``, and why; ``kink``: whether the function has no derivative
-    there."""
+    """``right``, ``wrong`` or ``inconclusive``, and why; ``kink``: whether the function has no derivative there."""
 
     kind: str
     reason: str = ""

@@ -14,7 +14,7 @@ from ...tree import flatten
 from ..differences.finite_difference import unit
 from ..differences.verdict import DIGITS, ROUNDING, Verdict
 from ..report import GradientReport, announce
-from .level import Level, Move, plain, random_direction
+from .level import Level, Move, equal_direction, plain, random_directions
 from .reproduction import Reproduction, code_of, message
 
 DERIVATIVE = "a gradient is the derivative of the output, weighted with the cotangent"
@@ -41,7 +41,8 @@ def check_grads(
     The output is contracted with a random cotangent. For each argument the tape's gradient is compared with differences
     for single entries and along random directions; what the differences estimate as their own error is the tolerance.
     At a kink the gradient must lie between the one-sided derivatives, along joint moves of all arguments too; where all
-    that was recorded is analytic and differences cannot tell, a complex step can. With ``order=2`` the gradient itself,
+    that was recorded is analytic and differences cannot tell, a complex step may confirm it. Entries that are infinite
+    or not a number stay where they are. With ``order=2`` the gradient itself,
     as a function of the arguments, is checked in the same way. Further, a gradient must have its argument's shape and
     dtype, be linear in the cotangent and exactly zero for the cotangent zero, and computing it must change no array in
     place.
@@ -169,7 +170,7 @@ class _Check:
         kept += [array.copy() for array in (*cotangents, *values)]
         found = [g.data for g in _gradients(outputs, cotangents, inputs)]
         for array, copy in zip((*arrays, *cotangents, *values), kept, strict=True):
-            if not np.array_equal(array, copy):
+            if array.tobytes() != copy.tobytes():
                 self._fail(
                     f"the function or a rule changed an argument, a value or its cotangent of shape {array.shape}, "
                     f"order {order}, in place: {copy} became {array}",
@@ -250,8 +251,15 @@ class _Check:
 
         for entry, direction in self._entries(x, self.entries):
             self._judge(level, {i: direction}, label(f"entry {entry}"), order)
-        for _ in range(self.directions if x.size > 1 else 0):
-            move = {i: random_direction(self.rng, x)}
+        finite = np.count_nonzero(np.isfinite(x))
+        if x.size and not finite:
+            self.report.checked += 1
+            self.report.notes.append(f"no entry of {self.names[i]} is finite")
+        elif finite < x.size and order == 1:
+            stay = f"{x.size - finite} of {x.size} entries are not finite, and not moved"
+            self.report.notes.append(f"{self.names[i]}: {stay}")
+        for _ in range(self.directions if finite > 1 else 0):
+            move = random_directions(self.rng, {i: x})
             found = level.verdict(move)
             if found.kind == "wrong" and x.size > self.entries:
                 for entry, one in self._entries(x, x.size):
@@ -264,17 +272,12 @@ class _Check:
         Where all entries move by the same, ties remain ties, and most functions with kinks are smooth: then the shares
         that the tied entries have in the gradient must add up.
         """
-        moving = {i: x for i, x in enumerate(level.arrays) if x.size}
+        moving = {i: x for i, x in enumerate(level.arrays) if np.isfinite(x).any()}
         moves: dict[str, Move] = {}
-        if sum(x.size for x in moving.values()) > 1:
-            moves["all entries move by the same"] = {i: np.ones(x.shape) for i, x in moving.items()}
+        if sum(np.count_nonzero(np.isfinite(x)) for x in moving.values()) > 1:
+            moves["all entries move by the same"] = {i: equal_direction(x) for i, x in moving.items()}
         if len(moving) > 1 and self.directions:
-            directions = random_direction(self.rng, np.concatenate([x.ravel() for x in moving.values()]))
-            pieces = np.split(directions, np.cumsum([x.size for x in moving.values()])[:-1])
-            moves["all arguments move at random"] = {
-                i: piece.reshape(x.shape) if x.dtype.kind == "c" else piece.real.reshape(x.shape)
-                for (i, x), piece in zip(moving.items(), pieces, strict=True)
-            }
+            moves["all arguments move at random"] = random_directions(self.rng, moving)
         for place, move in moves.items():
             self._judge(level, move, f"what the gradients say, order 1, where {place},", 1)
 
@@ -291,10 +294,10 @@ class _Check:
             self.report.notes.append(f"{label}: {found.reason}")
 
     def _entries(self, x: np.ndarray, count: int) -> Iterator[tuple[tuple[int, ...], np.ndarray]]:
-        """Unit vectors of entries of an array, all of them if that is not more than ``count``, else as many."""
-        places: Any = range(x.size)
-        if x.size > count:
-            places = np.sort(self.rng.choice(x.size, count, replace=False))
+        """Unit vectors of finite entries of an array, all of them if that is not more than ``count``, else as many."""
+        places = np.flatnonzero(np.isfinite(x))
+        if len(places) > count:
+            places = np.sort(self.rng.choice(places, count, replace=False))
         for place in places:
             entry = tuple(int(k) for k in np.unravel_index(place, x.shape))
             yield entry, unit(x.shape, entry)

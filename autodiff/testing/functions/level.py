@@ -86,7 +86,7 @@ class Level:
 
         Then the gradient must say so, whatever the shares are that the tied entries have in it.
         """
-        if any(np.any(move.get(i, 0) != np.ones(x.shape)) for i, x in enumerate(self.arrays)):
+        if any(np.any(move.get(i, 0) != equal_direction(x)) for i, x in enumerate(self.arrays)):
             return False
         sides = self._sides(move)
         return sides.known and not sides.kinked
@@ -170,11 +170,24 @@ def _together(moves: Sequence[Move]) -> Move:
     return total
 
 
-def random_direction(rng: np.random.Generator, x: np.ndarray) -> np.ndarray:
-    """Random multiples of 1/64 between 1/2 and 1, which move a lattice exactly; less for entries that are smaller."""
-    signs = [1.0, -1.0, 1j, -1j] if x.dtype.kind == "c" else [1.0, -1.0]
-    sizes = scale_of(np.maximum(np.abs(x), 1))
-    return rng.integers(32, 65, x.shape) / 64 * rng.choice(signs, x.shape) * (sizes / sizes.max(initial=1))
+def equal_direction(x: np.ndarray) -> np.ndarray:
+    """1 for all entries, but for those that are infinite or not a number: they stay where they are."""
+    return np.isfinite(x).astype(float)
+
+
+def random_directions(rng: np.random.Generator, move: Mapping[int, np.ndarray]) -> Move:
+    """Random multiples of 1/64 between 1/2 and 1, which move a lattice exactly; less for entries that are smaller.
+
+    Those that are infinite or not a number stay where they are.
+    """
+    sizes = {i: scale_of(np.maximum(np.abs(np.where(np.isfinite(x), x, 0)), 1)) for i, x in move.items()}
+    largest = max(float(size.max(initial=1)) for size in sizes.values())
+    directions = {}
+    for i, x in move.items():
+        signs = [1.0, -1.0, 1j, -1j] if x.dtype.kind == "c" else [1.0, -1.0]
+        lengths = rng.integers(32, 65, x.shape) / 64 * (sizes[i] / largest)
+        directions[i] = np.where(np.isfinite(x), lengths * rng.choice(signs, x.shape), 0)
+    return directions
 
 
 def plain(value: Any) -> Any:

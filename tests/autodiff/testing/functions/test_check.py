@@ -358,6 +358,30 @@ def test_a_gradient_that_is_lost_on_the_way_fails() -> None:
         check_grads(lambda x: np.exp(x.data), POINTS)
 
 
+@pytest.mark.parametrize(
+    "f, args",
+    [
+        (special.softmax, [np.array([-np.inf, 1.0, 2.0])]),
+        (special.logsumexp, [np.array([-np.inf, 1.0, 2.0])]),
+        (np.arctan, [np.array([np.inf, 1.0])]),
+        (lambda x, y: np.where(np.isnan(x), y, x * y), [np.array([np.nan, 1.0, 2.0]), np.ones(3)]),
+    ],
+    ids=["softmax", "logsumexp", "arctan", "masked"],
+)
+def test_entries_that_are_not_finite_stay_and_the_others_are_checked(f: Callable, args: list) -> None:
+    report = check_grads(f, *args)
+    assert report.share >= 0.9
+    assert "entries are not finite, and not moved" in report.notes[0]
+    wrong = taught(square, x=lambda g, x: g * 2.001 * x)
+    with pytest.raises(AssertionError, match=r"at entry \(1,\)"):
+        check_grads(lambda x: np.where(np.isfinite(x), wrong(x), 0), np.array([-np.inf, 1.0]))
+
+
+def test_arguments_without_a_finite_entry_do_not_pass_silently() -> None:
+    with pytest.raises(AssertionError, match="no entry of argument 0 is finite"):
+        check_grads(np.arctan, np.array([np.inf, -np.inf]))
+
+
 def test_arguments_that_are_not_floating_point_pass_through() -> None:
     assert check_grads(lambda x, n, axis: np.sum(x, axis=axis) ** n["power"], MATRIX, dict(power=2), 0).share == 1
     with pytest.raises(TypeError, match=r"no argument is a floating-point array or number; write 3.0 for 3"):
