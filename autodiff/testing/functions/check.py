@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from ...functional import gradients
 from ...tensor import Tensor
 from ...tree import flatten
 from ..differences.finite_difference import unit
 from ..differences.verdict import DIGITS, ROUNDING, Verdict
+from ..pulled_back import normal, plain, pulled_back
 from ..report import GradientReport, announce
-from .level import Level, Move, equal_direction, plain, random_directions
+from .level import Level, Move, equal_direction, random_directions
 from .reproduction import Reproduction, code_of, message
 
 DERIVATIVE = "a gradient is the derivative of the output, weighted with the cotangent"
@@ -82,7 +82,7 @@ def check_grads(
         if not any(isinstance(output, Tensor) for output in outputs):
             kinds = ", ".join(type(output).__name__ for output in outputs) or "nothing"
             raise TypeError(f"check_grads: the function returned no tensor but {kinds}: the gradient is lost")
-        kept = [np.asarray(plain(output)).dtype.kind in "fc" for output in outputs]
+        kept = [plain(output).dtype.kind in "fc" for output in outputs]
         reproduction.outputs = [path for path, keep in zip(_paths(y, "y"), kept, strict=True) if keep]
         return [output for output, keep in zip(outputs, kept, strict=True) if keep]
 
@@ -122,21 +122,9 @@ def _gradient_function(function: Callable, cotangents: list[np.ndarray]) -> Call
     def gradient(tensors: Sequence[Tensor]) -> list[Any]:
         tracked = any(t.requires_grad for t in tensors)
         inputs = [t if t.requires_grad else Tensor(t.data, requires_grad=True) for t in tensors]
-        return _gradients(function(inputs), cotangents, inputs, create_graph=tracked)
+        return pulled_back(function(inputs), cotangents, inputs, create_graph=tracked)
 
     return gradient
-
-
-def _gradients(
-    outputs: Sequence[Any], cotangents: Sequence[np.ndarray], inputs: Sequence[Tensor], create_graph: bool = False
-) -> list[Tensor]:
-    """The gradients of the inputs; zeros where the tape has no way to them. The graph is kept."""
-    tracked = [(y, c) for y, c in zip(outputs, cotangents, strict=True) if isinstance(y, Tensor) and y.requires_grad]
-    found: list[Any] = [None] * len(inputs)
-    if tracked:
-        ys, cs = zip(*tracked, strict=True)
-        found = gradients(ys, inputs, cs, retain_graph=True, create_graph=create_graph, allow_unused=True)
-    return [Tensor(np.zeros_like(t.data)) if g is None else g for g, t in zip(found, inputs, strict=True)]
 
 
 class _Check:
@@ -160,15 +148,15 @@ class _Check:
         inputs = [Tensor(array, requires_grad=True) for array in arrays]
         kept = [array.copy() for array in arrays]
         outputs = function(inputs)
-        values = [np.asarray(plain(output)) for output in outputs]
+        values = [plain(output) for output in outputs]
         if not all(np.isfinite(value).all() for value in values):
             self.report.checked += 1
             self.report.notes.append(f"order {order}: the value is not finite")
             return None
-        cotangents = [self._normal(value) for value in values]
+        cotangents = [normal(self.rng, value) for value in values]
         self.reproduction.cotangents.append(cotangents)
         kept += [array.copy() for array in (*cotangents, *values)]
-        found = [g.data for g in _gradients(outputs, cotangents, inputs)]
+        found = [g.data for g in pulled_back(outputs, cotangents, inputs)]
         for array, copy in zip((*arrays, *cotangents, *values), kept, strict=True):
             if array.tobytes() != copy.tobytes():
                 self._fail(
@@ -198,13 +186,6 @@ class _Check:
     def _fail(self, what: str, broken: str, program: str) -> None:
         raise AssertionError(message(f"check_grads: {what}", broken, program))
 
-    def _normal(self, like: np.ndarray) -> np.ndarray:
-        """Normally distributed numbers, in an array of the shape and dtype of another."""
-        found = self.rng.normal(size=like.shape)
-        if like.dtype.kind == "c":
-            found = found + 1j * self.rng.normal(size=like.shape)
-        return np.asarray(found, like.dtype)
-
     def _check_linearity(
         self,
         outputs: list[Any],
@@ -217,11 +198,11 @@ class _Check:
 
         ``size`` is that of the values, as the cotangents weigh them.
         """
-        others = [self._normal(c) for c in cotangents]
+        others = [normal(self.rng, c) for c in cotangents]
         size += max(float(np.abs(g[np.isfinite(g)]).max(initial=0)) for g in (*found, *cotangents, *others))
         sums = [2.5 * c - d for c, d in zip(cotangents, others, strict=True)]
-        recorded = _gradients(outputs, cotangents, inputs, create_graph=True)
-        other, total, zero = (_gradients(outputs, cs, inputs) for cs in (others, sums, [0 * c for c in cotangents]))
+        recorded = pulled_back(outputs, cotangents, inputs, create_graph=True)
+        other, total, zero = (pulled_back(outputs, cs, inputs) for cs in (others, sums, [0 * c for c in cotangents]))
         for i, (g, h, g_h, none, taped) in enumerate(zip(found, other, total, zero, recorded, strict=True)):
             name, program = self.names[i], self.reproduction.gradient_program(i)
             combined = 2.5 * g - h.data

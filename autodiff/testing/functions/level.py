@@ -14,6 +14,7 @@ from ..differences.complex_step import complex_step, is_analytic
 from ..differences.finite_difference import STEP, Derivative, Line, along_jointly, scale_of, unit
 from ..differences.kinks import Sides, is_sum, one_kind
 from ..differences.verdict import Verdict, at_kink, compare, tolerance_of
+from ..pulled_back import plain
 
 JOINTLY = 32
 """Up to how many entries that move together are looked at one by one, to tell a kink from a wrong gradient."""
@@ -38,7 +39,7 @@ class Level:
     below: Level | None = None
 
     def values(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
-        return [np.asarray(plain(output)) for output in self.function([Tensor(array) for array in arrays])]
+        return [plain(output) for output in self.function([Tensor(array) for array in arrays])]
 
     def line(self, move: Move) -> Line:
         return along_jointly(self.values, self.arrays, move)
@@ -188,7 +189,3 @@ def random_directions(rng: np.random.Generator, move: Mapping[int, np.ndarray]) 
         lengths = rng.integers(32, 65, x.shape) / 64 * (sizes[i] / largest)
         directions[i] = np.where(np.isfinite(x), lengths * rng.choice(signs, x.shape), 0)
     return directions
-
-
-def plain(value: Any) -> Any:
-    return value.data if isinstance(value, Tensor) else value

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from ...functional import gradients
 from ...tape import no_grad
 from ...tensor import Tensor
 from ...tree import flatten
+from ..pulled_back import plain, pulled_back
 
 Arrays = dict[str, np.ndarray]
 
@@ -129,19 +129,9 @@ class Recorded(Subject):
 
 
 def pull(outputs: Sequence[Any], tensors: Mapping[str, Tensor], cotangents: Sequence[np.ndarray]) -> Arrays:
-    """The gradients of tensors by name, zeros for those that the tape has no way to."""
-    tracked = [(y, c) for y, c in zip(outputs, cotangents, strict=True) if isinstance(y, Tensor) and y.requires_grad]
-    found: list[Any] = [None] * len(tensors)
-    if tracked:
-        ys, cs = zip(*tracked, strict=True)
-        found = gradients(ys, list(tensors.values()), cs, allow_unused=True)
-    pairs = zip(tensors.items(), found, strict=True)
-    return {name: np.zeros(t.shape) if g is None else g.data for (name, t), g in pairs}
-
-
-def plain(value: Any) -> np.ndarray:
-    """A tensor, array or number as an array."""
-    return np.asarray(value.data if isinstance(value, Tensor) else value)
+    """The gradients of tensors by name."""
+    found = pulled_back(outputs, cotangents, list(tensors.values()))
+    return {name: g.data for name, g in zip(tensors, found, strict=True)}
 
 
 def parameter_names(function: Callable, count: int) -> list[str]:

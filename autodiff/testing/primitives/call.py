@@ -10,11 +10,11 @@ from warnings import catch_warnings, simplefilter
 import numpy as np
 
 from ...dispatch import qualified_name
-from ...functional import gradients
 from ...primitive import Primitive, Pullback
 from ...tensor import Tensor
 from ...tree import flatten
 from ..literals import array_literal
+from ..pulled_back import normal, pulled_back
 
 ROUNDINGS = 100
 """How many units in the last place two ways of computing one gradient may differ, relative to the largest of its
@@ -120,20 +120,7 @@ class Recorded:
 
     def pull(self, cotangents: Sequence[Any], create_graph: bool = False) -> list[np.ndarray]:
         """The gradients of the tracked inputs, zeros where the tape has no way; a cotangent may be None."""
-        given = [(y, c) for y, c in zip(self.outputs, cotangents, strict=True) if y.requires_grad and c is not None]
-        found: list[Any] = [None] * len(self.sources)
-        if given and found:
-            ys, cs = zip(*given, strict=True)
-            found = gradients(ys, self.sources, cs, retain_graph=True, create_graph=create_graph, allow_unused=True)
-        return [np.zeros_like(t.data) if g is None else g.data for g, t in zip(found, self.sources, strict=True)]
-
-
-def normal(rng: np.random.Generator, like: np.ndarray) -> np.ndarray:
-    """Normally distributed numbers of the shape and dtype of an array."""
-    found = rng.normal(size=like.shape)
-    if like.dtype.kind == "c":
-        found = found + 1j * rng.normal(size=like.shape)
-    return np.asarray(found, like.dtype)
+        return [g.data for g in pulled_back(self.outputs, cotangents, self.sources, create_graph)]
 
 
 def jacobian_by_rows(at: Recorded) -> list[np.ndarray]:
