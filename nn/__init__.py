@@ -5,11 +5,11 @@ from .activation import GELU, ReLU, Sigmoid, Tanh
 from .by_hand import ByHand, by_hand
 from .containers import Sequential
 from .derived import by_expression, derived
-from .init import manual_seed
 from .linear import Linear
 from .loss import CrossEntropyLoss, MSELoss
 from .module import LayerError, Module
 from .parameter import Parameter, get_default_dtype, set_default_dtype
+from .random import get_rng_state, manual_seed, set_rng_state
 
 __all__ = [
     "GELU",
@@ -29,7 +29,9 @@ __all__ = [
     "derived",
     "functional",
     "get_default_dtype",
+    "get_rng_state",
     "init",
     "manual_seed",
     "set_default_dtype",
+    "set_rng_state",
 ]

@@ -77,7 +77,7 @@ class Derived:
         kind: Literal["elementwise", "mix"],
     ) -> None:
         self.expression = expression
-        self.forward = _on_arrays(forward, expression) if forward else expression
+        self.forward = on_arrays(forward)(expression) if forward else expression
         self.residuals = residuals
         self.constants = constants
         self.kind = kind
@@ -143,15 +143,24 @@ class Derived:
         return f"<derived {self.__name__}{self.signature}>"
 
 
-def _on_arrays(forward: Callable, expression: Callable) -> Callable:
-    """``forward``, or the expression where a gradient of higher order needs residuals as functions of tensors."""
+def on_arrays(kernel: Callable) -> Callable[[Callable], Callable]:
+    """Have ``kernel`` stand in for the decorated function where no positional argument is a tensor.
 
-    @wraps(expression)
-    def run(*args: Any, **kwargs: Any) -> Any:
-        on_tensors = any(isinstance(value, Tensor) for value in args)
-        return (expression if on_tensors else forward)(*args, **kwargs)
+    It computes the same in fewer passes over memory, in code that no tape could record. The function itself is for
+    gradients of higher order, where rules and residuals are functions of tensors.
+    """
 
-    return run
+    def declare(function: Callable) -> Callable:
+        @wraps(function)
+        def run(*args: Any, **kwargs: Any) -> Any:
+            for value in args:
+                if isinstance(value, Tensor):
+                    return function(*args, **kwargs)
+            return kernel(*args, **kwargs)
+
+        return run
+
+    return declare
 
 
 @contextmanager
