@@ -31,12 +31,14 @@ def by_hand(layer: Module) -> ByHand:
 class ByHand:
     """Runs a layer forward and backward on plain arrays; see ``by_hand``.
 
-    ``gradients`` holds, after ``backward``, the gradient of each parameter that requires one, by its name in the layer.
+    After ``backward``, ``gradients`` holds the gradient of each parameter that requires one, by its name in the layer,
+    and ``input_gradients`` that of each input of ``forward``, with None for those that have none (class indices).
     """
 
     def __init__(self, layer: Module) -> None:
         self.layer = layer
         self.gradients: dict[str, np.ndarray] = {}
+        self.input_gradients: tuple[np.ndarray | None, ...] = ()
         self._inputs: tuple[np.ndarray, ...] = ()
         self._chain: list[Application] = []
         self._names: dict[int, str] = {}  # of the parameters, by the identity of the arrays that went forward
@@ -47,7 +49,8 @@ class ByHand:
         Raises:
             TypeError: the layer does more than to hand its first input from one derived function to the next.
         """
-        self._chain, self._inputs = [], tuple(map(np.asarray, inputs))
+        self._chain = []
+        self._inputs = tuple(np.asarray(value).view() for value in inputs)  # views, to be told apart by identity
         chain: list[Application] = []
 
         def plain(value: Any) -> Any:
@@ -80,40 +83,41 @@ class ByHand:
         self._names = {id(p.data): name for name, p in self.layer.named_parameters() if p.requires_grad}
         return out
 
-    def backward(self, dy: ArrayLike | None = None) -> np.ndarray:
-        """The gradient of the (first) input, for that of the output; the parameters' go into ``gradients``.
+    def backward(self, dy: ArrayLike | None = None) -> np.ndarray | None:
+        """The gradient of the (first) input, for that of the output; see ``gradients`` for those of the parameters.
 
-        ``dy`` may be left out where the output is a single number, as a loss is.
+        ``dy`` may be left out where the output is a single number, as a loss is. An input without a gradient, such as
+        the indices that an embedding takes, gives None.
 
         Raises:
             RuntimeError: nothing went forward yet.
             ValueError: ``dy`` has not the shape of the output.
         """
-        if not self._chain:
+        if not self._inputs:
             raise RuntimeError(f"backward before forward: call forward(x) on {self.layer!r} first")
-        out = self._chain[-1].out
+        outs = [self._inputs[0], *(step.out for step in self._chain)]
+        out = outs.pop()
         if dy is None and out.ndim == 0:
             dy = np.ones_like(out)
         if dy is None or np.shape(dy) != out.shape:
             given = "nothing" if dy is None else f"an array of shape {np.shape(dy)}"
             raise ValueError(f"backward takes the gradient of the output, of shape {out.shape}, but was given {given}")
-        g = np.asarray(dy, dtype=out.dtype)
-        gradients: dict[str, np.ndarray] = {}
-        sources = [self._inputs[0], *(step.out for step in self._chain[:-1])]
+        known: dict[int, str | int] = {**self._names, **{id(value): i for i, value in enumerate(self._inputs)}}
+        found: dict[str | int, np.ndarray] = {0: np.array(dy, dtype=out.dtype, copy=None if self._chain else True)}
         with np.errstate(all="ignore"):
-            for step, source in zip(reversed(self._chain), reversed(sources), strict=True):
-                inputs = [name for name, value in step.arguments.items() if value is source]
-                parameters = {
-                    argument: self._names[id(value)]
+            for step, source in zip(reversed(self._chain), reversed(outs), strict=True):
+                names = {**known, id(source): 0}  # 0 is what goes down the chain: at last the first input
+                wanted = {
+                    argument: names[id(value)]
                     for argument, value in step.arguments.items()
-                    if id(value) in self._names
+                    if id(value) in names and argument in step.function.rules
                 }
-                found = step.gradients(g, [*inputs, *parameters])
-                for argument, name in parameters.items():
-                    gradients[name] = gradients[name] + found[argument] if name in gradients else found[argument]
-                g = sum((found[name] for name in inputs[1:]), start=found[inputs[0]])
-        self.gradients = gradients
-        return g
+                for argument, gradient in step.gradients(found.pop(0), wanted).items():
+                    name = wanted[argument]
+                    found[name] = found[name] + gradient if name in found else gradient
+        self.gradients = {name: gradient for name, gradient in found.items() if isinstance(name, str)}
+        self.input_gradients = tuple(found.get(i) for i in range(len(self._inputs)))
+        return self.input_gradients[0]
 
     def _refuse(self, why: str) -> Any:
         raise TypeError(

@@ -1,5 +1,11 @@
 """Every pair of a tensor expression and a gradient derived by hand: checked three ways by one test."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,94 +14,47 @@ from hypothesis import strategies as st
 import nn
 from autodiff import Tape, Tensor, gradients
 from autodiff.testing import check_grads
-from autodiff.testing.strategies import arrays, lattice, shapes
-from nn.activation import gelu_exact, gelu_tanh
-from nn.derived import DERIVED, derived
-from nn.functional import cross_entropy, gelu, linear, mse_loss, relu, sigmoid, tanh
+from nn.derived import DERIVED, Derived, derived, on_arrays
 
-SIDE = st.integers(1, 4)
-REDUCTIONS = st.sampled_from(["mean", "sum", "none"])
+from .cases import Call
+from .tables import PAIRS
 
-
-@st.composite
-def linears(draw):
-    n_in, n_out = draw(SIDE), draw(SIDE)
-    x = draw(arrays((*draw(shapes(max_dims=2)), n_in)))
-    args = [x, draw(arrays((n_out, n_in)))] + ([draw(arrays((n_out,)))] if draw(st.booleans()) else [])
-    return (lambda *args: linear(*args)), args
+each_pair = pytest.mark.parametrize("function", list(PAIRS), ids=lambda f: f.__name__)
 
 
-def activations(function, **options):
-    @st.composite
-    def draw(draw):
-        keywords = {name: draw(strategy) for name, strategy in options.items()}
-        return (lambda x: function(x, **keywords)), [draw(arrays(shapes()))]
-
-    return draw()
-
-
-@st.composite
-def squared_errors(draw):
-    shape, reduction = draw(shapes(min_side=1)), draw(REDUCTIONS)
-    return (lambda x, y: mse_loss(x, y, reduction)), [draw(arrays(shape)), draw(arrays(shape))]
-
-
-@st.composite
-def cross_entropies(draw):
-    n, c, reduction = draw(SIDE), draw(SIDE), draw(REDUCTIONS)
-    logits = draw(arrays((n, c), lattice(-4.0, 4.0)))  # further apart, second differences are lost in 1 - p
-    if draw(st.booleans()):
-        return (lambda x, y: cross_entropy(x, y, reduction)), [logits, draw(arrays((n, c), lattice(0.0, 2.0)))]
-    target = np.array(draw(st.lists(st.integers(0, c - 1), min_size=n, max_size=n)))
-    return (lambda x: cross_entropy(x, target, reduction)), [logits]
-
-
-CASES = {
-    linear: linears(),
-    relu: activations(relu),
-    sigmoid: activations(sigmoid),
-    tanh: activations(tanh),
-    gelu_exact: activations(gelu, approximate=st.just("none")),
-    gelu_tanh: activations(gelu, approximate=st.just("tanh")),
-    mse_loss: squared_errors(),
-    cross_entropy: cross_entropies(),
-}
-each_pair = pytest.mark.parametrize("function", list(CASES), ids=lambda f: f.__name__)
-
-
-def test_every_derived_function_has_a_case_and_a_gradient():
-    assert [f.__name__ for f in DERIVED if f not in CASES] == []
+def test_every_derived_function_has_calls_and_a_gradient() -> None:
+    assert [f.__name__ for f in DERIVED if f not in PAIRS] == []
     assert [f.__name__ for f in DERIVED if not f.rules] == []
 
 
-def of(f, args, cotangent, context=None):
-    """The output and the gradients of f, with its derived functions recorded as ``context`` says."""
-    tensors = [Tensor(x, requires_grad=True) for x in args]
-    if context is None:
-        out = f(*tensors)
-    else:
-        with context:
-            out = f(*tensors)
-    return out, gradients([out], tensors, [cotangent(out)], create_graph=True)
+def pulled_back(call: Call, dtype: type = np.float64, recorded: bool = False, context: Any = None) -> tuple:
+    """The output of a call and the gradients, for a random cotangent; by rules that are ``recorded``, or by arrays."""
+    tensors = [Tensor(x.astype(dtype), requires_grad=True) for x in call.values]
+    with context or nullcontext():
+        out = call.of(*tensors)
+    cotangent = np.random.default_rng(0).normal(size=out.shape).astype(dtype)
+    return out.data, [g.data for g in gradients([out], tensors, [cotangent], create_graph=recorded)]
+
+
+def agree(found: list, expected: list, rtol: float = 1e-10) -> None:
+    """Assert that arrays are equal up to rounding, relative to the largest entry of each."""
+    for a, b in zip(found, expected, strict=True):
+        size = np.abs(b[np.isfinite(b)]).max(initial=0.0)
+        np.testing.assert_allclose(a, b, rtol=rtol, atol=rtol * min(size, 1e300) + 1e-300)
 
 
 @each_pair
-def test_derived_gradient_tape_of_the_expression_and_differences_agree(function):
+def test_derived_gradient_tape_of_the_expression_and_differences_agree(function: Derived) -> None:
     checked = conclusive = 0
 
-    def cotangent(out):
-        return np.random.default_rng(0).normal(size=out.shape)
-
-    @given(CASES[function])
-    def compare(call):
+    @given(PAIRS[function].calls)
+    def compare(call: Call) -> None:
         nonlocal checked, conclusive
-        f, args = call
-        out, by_hand = of(f, args, cotangent)
-        expressed, by_tape = of(f, args, cotangent, nn.by_expression())
-        np.testing.assert_allclose(out.data, expressed.data, rtol=1e-12, atol=1e-14)
-        for hand, tape in zip(by_hand, by_tape, strict=True):
-            np.testing.assert_allclose(hand.data, tape.data, rtol=1e-10, atol=1e-12)
-        report = check_grads(f, *args, order=2, directions=1, min_conclusive=0)
+        out, by_hand = pulled_back(call)
+        expressed, by_tape = pulled_back(call, context=nn.by_expression())
+        agree([out, *by_hand], [expressed, *by_tape])
+        agree(pulled_back(call, recorded=True)[1], by_hand)
+        report = check_grads(call.of, *call.values, order=2, directions=1, min_conclusive=0)
         checked, conclusive = checked + report.checked, conclusive + report.conclusive
 
     compare()
@@ -105,22 +64,62 @@ def test_derived_gradient_tape_of_the_expression_and_differences_agree(function)
 @each_pair
 @settings(max_examples=5)  # to look for the nodes of a tape takes a while
 @given(data=st.data())
-def test_a_derived_function_is_one_entry_on_the_tape_and_gives_plain_arrays_for_plain_arrays(function, data):
-    f, args = data.draw(CASES[function])
+def test_a_derived_function_is_one_entry_on_the_tape_and_gives_plain_arrays_for_plain_arrays(
+    function: Derived, data: Any
+) -> None:
+    call = data.draw(PAIRS[function].calls)
     with Tape() as tape:
-        out = f(*[Tensor(x, requires_grad=True) for x in args])
-        assert [node.pullback.name for node in tape] == [function.__name__]
-    plain = f(*args)
+        out = call.of(*[Tensor(x, requires_grad=True) for x in call.values])
+        assert function.__name__ in [node.pullback.name for node in tape]
+        assert len(tape) <= 2  # a loss of weights beside it, a padding before it
+    plain = call.of(*call.values)
     assert not isinstance(plain, Tensor)
     np.testing.assert_array_equal(out.data, plain)
-    single = f(*[Tensor(x.astype(np.float32), requires_grad=True) for x in args])
-    assert single.dtype == np.float32
-    np.testing.assert_allclose(single.data, plain, rtol=1e-4, atol=1e-4 * np.abs(plain).max(initial=1.0))
 
 
-def test_a_wrong_gradient_is_caught():
+@each_pair
+@given(data=st.data())
+def test_single_precision_gives_the_same_to_single_precision(function: Derived, data: Any) -> None:
+    call = data.draw(PAIRS[function].calls)
+    single, double = pulled_back(call, np.float32), pulled_back(call)
+    assert all(a.dtype == np.float32 for a in [single[0], *single[1]])
+    agree([single[0], *single[1]], [double[0], *double[1]], rtol=2e-5)
+
+
+@each_pair
+def test_values_and_gradients_are_those_of_pytorch(function: Derived) -> None:
+    torch = pytest.importorskip("torch")
+    pair = PAIRS[function]
+    if pair.peer is None:
+        pytest.skip("PyTorch has no such function")
+
+    def theirs(value: Any) -> Any:
+        if not isinstance(value, np.ndarray):
+            return value
+        return torch.tensor(np.ascontiguousarray(value), requires_grad=value.dtype.kind == "f")
+
+    @given(pair.calls)
+    def compare(call: Call) -> None:
+        args = [theirs(a) for a in call.args]
+        options = {n: torch.tensor(v) if isinstance(v, np.ndarray) else v for n, v in call.options.items()}
+        if isinstance(pair.peer, Callable):
+            out = pair.peer(torch, *args, **options)
+        else:
+            name = call.function.__name__ if pair.peer == "the same" else pair.peer
+            out = getattr(torch.nn.functional, name)(*args, **options)
+        mine, by_hand = pulled_back(call)
+        cotangent = np.random.default_rng(0).normal(size=mine.shape)
+        inputs = [args[i] for i in call.differentiated]
+        found = torch.autograd.grad(out, inputs, torch.tensor(cotangent), allow_unused=True)
+        expected = [np.zeros(i.shape) if g is None else g.numpy() for i, g in zip(inputs, found, strict=True)]
+        agree([mine, *by_hand], [out.detach().numpy(), *expected])
+
+    compare()
+
+
+def test_a_wrong_gradient_is_caught() -> None:
     @derived
-    def triple(x):
+    def triple(x: Any) -> Any:
         return 3 * x
 
     try:
@@ -135,24 +134,20 @@ def test_a_wrong_gradient_is_caught():
         DERIVED.remove(triple)
 
 
-@pytest.mark.parametrize("function", [relu, sigmoid, tanh, gelu])
-def test_activations_agree_with_pytorch(function):
-    torch = pytest.importorskip("torch")
-    x = np.array([-800.0, -30.0, -1.0, -0.0, 0.0, 0.5, 30.0, 800.0])
-    if function is gelu:
-        x = x[x != -30.0]  # PyTorch's 1 + erf(x) has cancelled to 0 there; test_activation.py compares with ndtr
-    peer = torch.tensor(x, requires_grad=True)
-    theirs = getattr(torch.nn.functional if function in (relu, gelu) else torch, function.__name__)(peer)
-    theirs.sum().backward()
-    mine = Tensor(x, requires_grad=True)
-    out = function(mine)
-    out.sum().backward()
-    np.testing.assert_allclose(out.data, theirs.detach().numpy(), rtol=1e-12, atol=1e-300)
-    np.testing.assert_allclose(mine.grad.data, peer.grad.numpy(), rtol=1e-12, atol=1e-300)
+def test_a_kernel_stands_in_on_arrays_and_the_function_itself_is_recorded() -> None:
+    @on_arrays(lambda x, factor: ("kernel", x, factor))
+    def scaled(x: Any, factor: float) -> Any:
+        """Its own docstring."""
+        return ("function", x, factor)
+
+    x, tensor = np.ones(2), Tensor(np.ones(2))
+    assert scaled(x, 2.0)[0] == scaled(x, factor=2.0)[0] == "kernel"
+    assert scaled(tensor, 2.0)[0] == "function"
+    assert scaled.__doc__ == "Its own docstring."
 
 
-@pytest.mark.parametrize("call", [linear.by_expression, nn.Linear.by_expression], ids=["function", "module"])
-def test_by_expression_records_primitives_and_leaves_other_calls_as_they_are(call):
+@pytest.mark.parametrize("call", [nn.functional.linear.by_expression, nn.Linear.by_expression], ids=["function", "module"])
+def test_by_expression_records_primitives_and_leaves_other_calls_as_they_are(call: Callable) -> None:
     layer = nn.Linear(3, 2, dtype=float)
     x = Tensor(np.ones((4, 3)), requires_grad=True)
     args = (layer, x) if call is nn.Linear.by_expression else (x, layer.weight, layer.bias)

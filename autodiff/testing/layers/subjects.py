@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -16,6 +17,9 @@ from ...tree import flatten
 from ..pulled_back import plain, pulled_back
 
 Arrays = dict[str, np.ndarray]
+
+LIBRARIES = ("nn", "torch")
+"""Packages with a random generator of their own, which if they are loaded starts from the check's seed too."""
 
 
 class UntapedError(Exception):
@@ -94,7 +98,7 @@ class Recorded(Subject):
 
     def _call(self, arguments: Mapping[str, Any], expression: bool = False) -> tuple[list[Any], dict[str, Tensor]]:
         """The outputs, and the tensors that the arguments became."""
-        layer: Any = copy.deepcopy(self.layer) if self.parameters else self.layer
+        layer: Any = copy.deepcopy(self.layer) if hasattr(self.layer, "named_parameters") else self.layer
         tensors = {name: Tensor(value, requires_grad=True) for name, value in arguments.items()}
         for name, parameter in self._tensors(layer):
             parameter.grad = None
@@ -148,11 +152,17 @@ def parameter_names(function: Callable, count: int) -> list[str]:
 
 @contextmanager
 def reproducible(seed: int) -> Iterator[None]:
-    """NumPy's global random numbers start from ``seed``, so that dropout draws the same mask; and no trace is left."""
+    """Random numbers start from ``seed``, so that dropout draws the same mask; and no trace of that is left."""
+    libraries = [sys.modules[name] for name in LIBRARIES if hasattr(sys.modules.get(name), "set_rng_state")]
+    states = [library.get_rng_state() for library in libraries]
     state = np.random.get_state()
     np.random.seed(seed)
+    for library in libraries:
+        library.manual_seed(seed)
     try:
         with np.errstate(all="ignore"):
             yield
     finally:
         np.random.set_state(state)
+        for library, before in zip(libraries, states, strict=True):
+            library.set_rng_state(before)
