@@ -4,7 +4,9 @@ A transform calls the function on tensors that form a boundary: they all have on
 whatever is older is not visited. So transforms nest to any depth, and never touch the ``.grad`` of a leaf.
 
 Arguments and results are arrays, numbers, or nested dicts, lists and tuples of them. Plain arguments give plain
-results; a tensor gives tensors, which can be differentiated again, and so does any call within another transform.
+results; a tensor gives tensors, which can be differentiated again, and so does any call within another transform. So
+``grad(model)(x)`` for an array x is an array, though the model has parameters; to differentiate that gradient with
+respect to these (a penalty on it, a differential equation), call it on ``Tensor(x)``.
 """
 
 from __future__ import annotations

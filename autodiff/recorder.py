@@ -160,7 +160,7 @@ def recorder_source(primitive: Primitive, *, depth: int = 1, reflected: bool = F
     for p in primitive.parameters:
         if p.name in primitive.constants:
             lines += [f"    if type({p.name}) in tensors:", f"        {p.name} = {p.name}._data"]
-        elif p.name not in arguments and p.default is p.empty:
+        elif p.name not in arguments and (p.default is p.empty or p.kind is p.KEYWORD_ONLY):
             lines += [
                 f"    if type({p.name}) in tensors:",
                 f"        {p.name} = untracked({p.name}, {p.name!r}, {primitive.name!r})",

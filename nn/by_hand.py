@@ -115,7 +115,7 @@ class ByHand:
                 for argument, gradient in step.gradients(found.pop(0), wanted).items():
                     name = wanted[argument]
                     found[name] = found[name] + gradient if name in found else gradient
-        self.gradients = {name: gradient for name, gradient in found.items() if isinstance(name, str)}
+        self.gradients = {name: found[name] for name in self._names.values() if name in found}
         self.input_gradients = tuple(found.get(i) for i in range(len(self._inputs)))
         return self.input_gradients[0]
 

@@ -35,7 +35,7 @@ def derived(
     forward: Callable | None = None,
     residuals: Sequence[str] = (),
     constants: Sequence[str] = (),
-    kind: Literal["elementwise", "mix"] = "mix",
+    kind: Literal["elementwise", "linear", "mix"] = "mix",
 ) -> Any:
     """Declare the decorated tensor expression as one half of a pair; ``gradient`` adds the other.
 
@@ -56,7 +56,7 @@ def derived(
             ``(out, *residuals)``. Callers get ``out`` alone.
         constants: the arguments that a joint gradient leaves out, besides those that can only be given by keyword.
         kind: "elementwise" if entry i of the output depends on entry i of the input alone, so that structural zeros
-            (see ``defvjp``) pass through.
+            (see ``defvjp``) pass through; "linear" if it moves entries about.
     """
 
     def declare(expression: Callable) -> Derived:
@@ -74,7 +74,7 @@ class Derived:
         forward: Callable | None,
         residuals: tuple,
         constants: tuple,
-        kind: Literal["elementwise", "mix"],
+        kind: Literal["elementwise", "linear", "mix"],
     ) -> None:
         self.expression = expression
         self.forward = on_arrays(forward)(expression) if forward else expression

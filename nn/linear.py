@@ -14,6 +14,7 @@ from .init import uniform
 from .module import Module
 from .parameter import Parameter
 from .random import Seed, generator
+from .sums import sum_of_rows
 
 
 def _linear_on_arrays(x: Any, weight: Any, bias: Any = None) -> Any:
@@ -46,7 +47,7 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
 linear.gradient(
     x=lambda g, weight: g @ weight,
     weight=lambda g, x: _rows(g).T @ _rows(x),
-    bias=lambda g: np.add.reduce(_rows(g), 0),
+    bias=lambda g: sum_of_rows(_rows(g)),
 )
 
 
@@ -101,7 +102,7 @@ def _(g: Any, x1: Any, x2: Any, weight: Any) -> dict[str, Any]:
         "x1": lambda: np.matmul(of_outer(), x2[..., None])[..., 0],
         "x2": lambda: np.matmul(x1[..., None, :], of_outer())[..., 0, :],
         "weight": lambda: (_rows(g).T @ _rows(_flat(_outer(x1, x2)))).reshape(weight.shape),
-        "bias": lambda: np.add.reduce(_rows(g), 0),
+        "bias": lambda: sum_of_rows(_rows(g)),
     }
 
 

@@ -1,20 +1,21 @@
-"""What the kernels of all normalisations share: blocks that stay in the cache, sums by BLAS, accurate moments.
+"""What the kernels of all normalisations share: blocks that stay in the cache, and accurate moments.
 
-A sum along an axis is a matrix product with ones, three times as fast as ``np.add.reduce``. Moments are those of
-deviations from an approximate mean, never ``E[x^2] - E[x]^2``. What a mean in float32 is off by is not neglected
-either: to round a mean of 1e4 would shift data with a standard deviation of 1e-2 by a twentieth of it.
+These are moments of deviations from an approximate mean, never ``E[x^2] - E[x]^2``. What a mean in float32 is off by is
+not neglected either: to round a mean of 1e4 would shift data with a standard deviation of 1e-2 by a twentieth of it.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from autodiff import Tensor
+
+from ..sums import ones
 
 BLOCK = 1 << 19
 """Bytes of an array that are worked on at a time, so that several such blocks stay in a second-level cache."""
@@ -30,14 +31,6 @@ def blocks(matrix: np.ndarray) -> list[slice]:
 def scratch(matrix: np.ndarray, pieces: list[slice]) -> np.ndarray:
     """Memory for one of the pieces."""
     return np.empty((pieces[0].stop, *matrix.shape[1:]), matrix.dtype)
-
-
-@lru_cache(maxsize=32)
-def ones(n: int, dtype: np.dtype) -> np.ndarray:
-    """A vector for sums by BLAS; shared, so it cannot be written to."""
-    vector = np.ones(n, dtype)
-    vector.flags.writeable = False
-    return vector
 
 
 def in_one_dtype(*arrays: Any) -> tuple:

@@ -12,8 +12,9 @@ from ..arguments import untracked
 from ..derived import derived, on_arrays
 from ..module import Module
 from ..parameter import Parameter
+from ..sums import ones
 from .batch import RunningNorm, batch_norm_evaluation, check_channels, moved, unbiased
-from .blocks import affine, along, blocks, center_rows, in_one_dtype, on_demand, ones, scratch, split, values
+from .blocks import affine, along, blocks, center_rows, in_one_dtype, on_demand, scratch, split, values
 
 
 def group_norm(x: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:

@@ -12,7 +12,8 @@ from numpy.typing import DTypeLike
 from ..derived import derived, on_arrays
 from ..module import Module
 from ..parameter import Parameter
-from .blocks import affine, blocks, center_rows, in_one_dtype, on_demand, ones, scratch, split, total
+from ..sums import ones
+from .blocks import affine, blocks, center_rows, in_one_dtype, on_demand, scratch, split, total
 
 Shape = int | Sequence[int]
 

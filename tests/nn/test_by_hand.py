@@ -53,3 +53,44 @@ def test_a_parameter_that_requires_no_grad_gets_none_by_hand():
     hand.forward(X)
     hand.backward(np.ones((4, 2)))
     assert list(hand.gradients) == ["bias"]
+
+
+def test_by_hand_runs_losses_backward_without_an_argument():
+    hand = nn.by_hand(nn.CrossEntropyLoss())
+    logits = np.array([[1.0, 2.0, 3.0]])
+    hand.forward(logits, np.array([0]))
+    softmax = np.exp(logits) / np.exp(logits).sum()
+    np.testing.assert_allclose(hand.backward(), softmax - [[1.0, 0.0, 0.0]])
+
+
+def test_by_hand_says_what_is_wrong():
+    hand = nn.by_hand(nn.Sequential(nn.Linear(4, 2), nn.ReLU()))
+    with pytest.raises(RuntimeError, match="backward before forward"):
+        hand.backward(np.ones(1))
+    hand.forward(np.ones((2, 4), np.float32))
+    with pytest.raises(ValueError, match=r"shape \(2, 2\).*\(2,\)"):
+        hand.backward(np.ones(2))
+
+
+def test_every_input_has_its_gradient_and_indices_have_none():
+    weight = np.arange(6.0).reshape(3, 2)
+    layer = nn.Embedding(3, 2, dtype=float)
+    layer.weight.data = weight
+    hand = nn.by_hand(nn.Sequential(layer, nn.ReLU()))
+    hand.forward([2, 1])
+    assert hand.backward(np.ones((2, 2))) is None
+    np.testing.assert_array_equal(hand.gradients["0.weight"], [[0, 0], [1, 1], [1, 1]])
+    loss = nn.by_hand(nn.MSELoss(reduction="sum"))
+    loss.forward(X, X)  # the same array twice, yet two inputs
+    loss.forward(X, X + 1)
+    dx = loss.backward()
+    np.testing.assert_allclose(dx, -2 * np.ones_like(X))
+    np.testing.assert_allclose(loss.input_gradients[1], 2 * np.ones_like(X))
+
+
+def test_layers_that_do_nothing_hand_the_gradient_on():
+    hand = nn.by_hand(nn.Sequential(nn.Dropout(0.5), nn.Identity()).eval())
+    dy = np.ones_like(X)
+    np.testing.assert_array_equal(hand.forward(X), X)
+    np.testing.assert_array_equal(hand.backward(dy), dy)
+    assert not np.shares_memory(hand.backward(dy), dy)

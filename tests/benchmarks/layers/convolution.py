@@ -133,25 +133,28 @@ def images() -> tuple[np.ndarray, np.ndarray]:
 
 def quarters(x: np.ndarray) -> list[np.ndarray]:
     """Views of the four entries of each window of two by two."""
-    return [x[:, :, u::2, v::2] for u in (0, 1) for v in (0, 1)]
+    return [x[:, u::2, v::2] for u in (0, 1) for v in (0, 1)]
 
 
 def largest_by_hand() -> Implementation:
+    """Sample by sample, which stays in the cache."""
     x, g = images()
     y, dx = np.empty_like(g), np.empty_like(x)
-    won, open_ = np.empty(POOLED, bool), np.empty(POOLED, bool)
+    won, undecided = np.empty(POOLED[1:], bool), np.empty(POOLED[1:], bool)
 
     def step() -> list:
-        a, b, c, d = quarters(x)
-        np.maximum(a, b, out=y)
-        np.maximum(y, c, out=y)
-        np.maximum(y, d, out=y)
-        open_[...] = True
-        for of_x, of_dx in zip(quarters(x), quarters(dx), strict=True):
-            np.equal(of_x, y, out=won)
-            np.logical_and(won, open_, out=won)
-            np.logical_xor(won, open_, out=open_)
-            np.multiply(g, won, out=of_dx)
+        for i in range(len(x)):
+            first, *others = quarters(x[i])
+            y[i] = first
+            for other in others:
+                np.maximum(y[i], other, out=y[i])
+        for i in range(len(x)):
+            undecided[...] = True
+            for of_x, of_dx in zip(quarters(x[i]), quarters(dx[i]), strict=True):
+                np.equal(of_x, y[i], out=won)
+                np.logical_and(won, undecided, out=won)
+                np.logical_xor(won, undecided, out=undecided)
+                np.multiply(g[i], won, out=of_dx)
         return [y, dx]
 
     return Implementation(step, list)
@@ -159,17 +162,19 @@ def largest_by_hand() -> Implementation:
 
 def means_by_hand() -> Implementation:
     x, g = images()
-    y, dx, share = np.empty_like(g), np.empty_like(x), np.empty_like(g)
+    y, dx, share = np.empty_like(g), np.empty_like(x), np.empty(POOLED[1:], np.float32)
 
     def step() -> list:
-        a, b, c, d = quarters(x)
-        np.add(a, b, out=y)
-        np.add(y, c, out=y)
-        np.add(y, d, out=y)
-        np.multiply(y, 0.25, out=y)
-        np.multiply(g, 0.25, out=share)
-        for of_dx in quarters(dx):
-            of_dx[...] = share
+        for i in range(len(x)):
+            first, *others = quarters(x[i])
+            y[i] = first
+            for other in others:
+                np.add(y[i], other, out=y[i])
+            np.multiply(y[i], 0.25, out=y[i])
+        for i in range(len(x)):
+            np.multiply(g[i], 0.25, out=share)
+            for of_dx in quarters(dx[i]):
+                of_dx[...] = share
         return [y, dx]
 
     return Implementation(step, list)
