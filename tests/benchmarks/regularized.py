@@ -12,11 +12,12 @@ from functools import partial
 import numpy as np
 
 from .measuring import HAND, OURS, Implementation, Workload
+from .mlp import MOMENTUM, training
 from .peers import PYTORCH
 
 SIZES = (784, 256, 256, 10)
 HIDDEN = len(SIZES) - 2
-MOMENTUM, EPS = 0.9, 1e-5
+EPS = 1e-5
 SEEDS = (1, 2)
 """Of the dropout layers."""
 
@@ -133,14 +134,7 @@ def ours(problem: Problem, rate: float) -> Implementation:
     for parameter, value in zip(parameters, problem.parameters, strict=True):
         parameter.data = value.copy()
     optimizer = optim.SGD(model.parameters(), lr=rate, momentum=MOMENTUM)
-    criterion = nn.CrossEntropyLoss()
-
-    def step() -> Tensor:
-        optimizer.zero_grad()
-        loss = criterion(model(Tensor(problem.x)), problem.target)
-        loss.backward()
-        optimizer.step()
-        return loss
+    step = training(model, nn.CrossEntropyLoss(), optimizer, partial(Tensor, problem.x), problem.target)
 
     def read(loss: Tensor) -> list[np.ndarray]:
         running = [(m.running_mean, m.running_var) for m in model if isinstance(m, nn.BatchNorm1d)]
@@ -161,17 +155,8 @@ def pytorch(problem: Problem, rate: float) -> Implementation:
     for parameter, value in zip(model.parameters(), problem.parameters, strict=True):
         parameter.data = torch.from_numpy(value.copy())
     optimizer = torch.optim.SGD(model.parameters(), lr=rate, momentum=MOMENTUM)
-    criterion = nn.CrossEntropyLoss()
     x, target = torch.from_numpy(problem.x), torch.from_numpy(problem.target)
-
-    def step() -> torch.Tensor:
-        optimizer.zero_grad()
-        loss = criterion(model(x), target)
-        loss.backward()
-        optimizer.step()
-        return loss
-
-    return Implementation(step, lambda loss: [])
+    return Implementation(training(model, nn.CrossEntropyLoss(), optimizer, lambda: x, target), lambda loss: [])
 
 
 def training_step(batch: int) -> Workload:
