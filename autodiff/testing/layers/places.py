@@ -31,9 +31,8 @@ def is_layer(value: Any) -> bool:
 
 def is_layer_class(value: type) -> bool:
     """Whether its objects are."""
-    return callable(getattr(value, "forward", None)) and any(
-        callable(getattr(value, name, None)) for name in ("backward", "derivative")
-    )
+    goes_forward = callable(getattr(value, "forward", None)) or any("__call__" in vars(base) for base in value.__mro__)
+    return goes_forward and any(callable(getattr(value, name, None)) for name in ("backward", "derivative"))
 
 
 def arrays_in(layer: Any) -> list[tuple[Path, np.ndarray]]:

@@ -304,7 +304,9 @@ def test_the_worst_of_several_outcomes_is_the_exit_code(run: Command, tmp_path: 
         (["no.such.module:MyLinear", "--shape", "4,3"], "there is no file or module 'no.such.module'"),
         (["layers.py:Other", "--shape", "4,3"], "layers.py has no class or function Other; it has MyLinear, "),
         (["empty.py", "--shape", "4,3"], "empty.py defines no class with forward and backward"),
-        (["layers.py:Sine"], "the following arguments are required: --shape"),
+        (["layers.py:Sine"], "say what --shape the input has, e.g. --shape 4,3 "),
+        ([".", "--init", "3"], "--init is for one class; grade the folder without it, then say file.py:Class"),
+        (["empty"], "empty has no class that looks like a layer, loss, optimiser or model"),
         (["layers.py:Sine", "--shape", "4x3"], "'4x3' is not a shape such as 4,3"),
         (["layers.py:Sine", "--shape", "0,3"], "'0,3' is not a shape such as 4,3"),
         (["layers.py:Sine", "--shape", "3", "--parameters", "W"], "'W' is not a list such as W=dLdW,b=dLdb"),
@@ -318,6 +320,7 @@ def test_bad_usage_exits_with_2_and_says_what_is_wrong(
     run: Command, tmp_path: Path, arguments: list[str], message: str
 ) -> None:
     (tmp_path / "empty.py").write_text("x = 1\n")
+    (tmp_path / "empty").mkdir()
     code, out, err = run(*arguments)
     assert (code, out) == (2, "")
     with pytest.raises(AssertionError, match=message):
@@ -360,6 +363,36 @@ def test_a_file_in_a_package_is_imported_as_a_part_of_it(run: Command, tmp_path:
 def test_a_file_named_like_a_module_that_is_loaded_is_imported_all_the_same(run: Command, tmp_path: Path) -> None:
     (tmp_path / "types.py").write_text(LAYERS)
     assert run("types.py:Sine", "--shape", "3")[0] == 0
+
+
+def test_a_folder_is_graded_with_a_line_for_each_class_the_diagnoses_and_a_total(run: Command) -> None:
+    code, out, err = run(".")
+    assert (code, err) == (1, "")
+    card, diagnosis, *_ = out.split("\n\n")
+    assert card.splitlines()[0] == "Report card of ."
+    assert (
+        card.splitlines()[1] == "layers.py  MyLinear       WRONG: dLdW is transposed; dLdb is not summed over the batch"
+    )
+    assert diagnosis.splitlines()[:2] == [
+        "MyLinear (layers.py) is wrong",
+        "  gradient       shape   entry   by hand  tape     differences  rel. error  verdict",
+    ]
+    assert out.splitlines()[-2:] == [
+        "2 right, 1 wrong, 6 could not be checked",
+        "passed over, as bases of others or unlike any layer, loss, optimiser or model: Crashing, Activation",
+    ]
+    assert max(map(len, out.splitlines())) <= 120
+
+
+def test_the_worst_grade_of_a_folder_is_the_exit_code(run: Command, tmp_path: Path) -> None:
+    codes = {}
+    for name in ("Sine", "Secretive", "MyLinear"):
+        chosen = [part for part in LAYERS.split("\n\n\n") if part.split()[1].partition("(")[0].rstrip(":") == name]
+        folder = tmp_path / f"only_{name}"
+        folder.mkdir()
+        (folder / f"{name}.py").write_text("\n\n\n".join(["import numpy as np", "class Activation: ...", *chosen]))
+        codes[name] = run(folder.name)[0]
+    assert codes == {"Sine": 0, "Secretive": 2, "MyLinear": 1}
 
 
 def test_the_command_is_python_m_autodiff_testing(tmp_path: Path) -> None:

@@ -1,0 +1,146 @@
+"""What a layer of a known name computes, as a formula: the values that forward is compared with."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+
+import numpy as np
+from scipy.special import erf, expit, log_softmax, softmax
+
+from ..diagnosis import Context, explain
+from ..places import put
+from .card import Findings
+from .trial import Trial
+
+PRECISION = 1e-6
+"""How exactly a value must agree, relative to the largest: a loss may clip its probabilities, or add 1e-8 to them."""
+
+ACTIVATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "identity": lambda z: z,
+    "sigmoid": expit,
+    "tanh": np.tanh,
+    "relu": lambda z: np.maximum(z, 0),
+    "gelu": lambda z: z * (1 + erf(z / np.sqrt(2))) / 2,
+    "softmax": lambda z: softmax(z, axis=-1),
+    "arctan": np.arctan,
+    "softplus": lambda z: np.logaddexp(0, z),
+}
+
+LOSSES: dict[str, dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]]] = {
+    "mse": {"mean": lambda p, y: np.mean((p - y) ** 2)},
+    "cross-entropy": {
+        "mean": lambda p, y: np.mean(-(y * log_softmax(p, axis=-1)).sum(axis=-1)),
+        "vector": lambda p, y: -(y * log_softmax(p, axis=-1)).sum(axis=-1),
+    },
+    "cross-entropy of probabilities": {"mean": lambda p, y: np.mean(-(y * np.log(p)).sum(axis=-1))},
+    "binary cross-entropy": {"mean": lambda p, y: np.mean(-y * np.log(p) - (1 - y) * np.log1p(-p))},
+}
+"""Formulas of the prediction and the label, by what is done with the losses of the batch."""
+
+NAMES = {
+    "linear": "linear fullyconnected dense affine linearlayer",
+    "identity": "identity",
+    "sigmoid": "sigmoid",
+    "tanh": "tanh",
+    "relu": "relu",
+    "gelu": "gelu",
+    "softmax": "softmax",
+    "arctan": "arctan",
+    "softplus": "softplus",
+    "mse": "mse mseloss meansquarederror l2loss",
+    "cross-entropy": "crossentropy crossentropyloss softmaxcrossentropy softmaxcrossentropyloss",
+    "binary cross-entropy": "bce bceloss binarycrossentropy binarycrossentropyloss",
+    "batch norm": "batchnorm batchnorm1d batchnormalization batchnormalization1d",
+}
+KINDS = {name: kind for kind, names in NAMES.items() for name in names.split()}
+
+
+def kind_of(name: str) -> str | None:
+    """Which layer a class or function is by its name, if that tells."""
+    return KINDS.get(name.lower().replace("_", "").removeprefix("my"))
+
+
+def check_value(trial: Trial, kind: str | None, label: int | None, findings: Findings) -> None:
+    """Compare what forward returns with the formula for its kind."""
+    expected = _expected(trial, kind, label)
+    if not expected:
+        findings.notes.append("values not compared")
+        return
+    found = trial.value
+    same_shape = [true for true in expected if np.shape(true) == found.shape]
+    if any(_agree(found, true) for true in same_shape):
+        findings.right.append("values")
+    elif not same_shape:
+        shapes = " or ".join(str(np.shape(true)) for true in expected)
+        findings.wrong.append((f"forward returns the shape {found.shape}, not {shapes}", ""))
+    else:
+        findings.wrong.append(_difference(trial, found, same_shape[0]))
+
+
+def _expected(trial: Trial, kind: str | None, label: int | None) -> list[np.ndarray]:
+    """The values by every convention."""
+    if kind in LOSSES and label is not None and len(trial.inputs) == 2:
+        return [np.asarray(f(trial.inputs[1 - label], trial.inputs[label])) for f in LOSSES[kind].values()]
+    if kind == "linear" and trial.parameters:
+        return affine(trial)
+    if isinstance(getattr(trial.layer, "layers", None), list):
+        return chain(trial)
+    activation = ACTIVATIONS.get("identity" if kind == "linear" else kind or "")
+    return [activation(trial.inputs[0])] if activation and len(trial.inputs) == 1 else []
+
+
+def chain(trial: Trial) -> list[np.ndarray]:
+    """What the layers of a model make of its input, one after the other."""
+    model = copy.deepcopy(trial.subject.layer)
+    for name, (path, _) in trial.subject.places.items():
+        put(model, path, trial.subject.arguments[name].copy())
+    value = trial.inputs[0]
+    for layer in model.layers:
+        value = getattr(layer, "forward", layer)(value)
+    return [np.asarray(value)]
+
+
+def affine(trial: Trial) -> list[np.ndarray]:
+    """x W + b, or x W^T + b, as the shape of W tells; then what an activation within the layer makes of it."""
+    (x, *_), parameters = trial.inputs, trial.parameters
+    weights = [array for name, array in parameters.items() if name.lower() in ("w", "weight", "weights")]
+    biases = [array for name, array in parameters.items() if name.lower() in ("b", "bias", "biases")]
+    if len(weights) != 1 or len(biases) > 1 or weights[0].ndim != 2 or x.ndim != 2:
+        return []
+    weight = weights[0] if weights[0].shape[0] == x.shape[1] else weights[0].T
+    z = x @ weight + (biases[0].ravel() if biases else 0)
+    inner = getattr(trial.layer, "activation", None)
+    kind = "identity" if inner is None else kind_of(type(inner).__name__)
+    activation = ACTIVATIONS.get("identity" if kind == "linear" else kind or "")
+    return [activation(z)] if activation else []
+
+
+def _agree(found: np.ndarray, true: np.ndarray) -> bool:
+    return bool(np.all(np.abs(found - true) <= PRECISION * np.abs(true).max(initial=0)))
+
+
+def _difference(trial: Trial, found: np.ndarray, true: np.ndarray) -> tuple[str, str]:
+    """What is wrong with a value, in one line and in full."""
+    inputs = dict(zip(trial.subject.names, trial.inputs, strict=True))
+    phrase = explain(found, true, Context(inputs=inputs, parameters=trial.parameters)) or "has wrong values"
+    at = np.unravel_index(int(np.argmax(np.nan_to_num(np.abs(found - true), nan=np.inf))), true.shape)
+    place = f" at {[int(i) for i in at]}" if true.ndim else ""
+    line = f"the value of forward {phrase}"
+    return line, f"{line}\n  found {found[at]:.10g}, right {true[at]:.10g}{place}"
+
+
+def check_corners(trial: Trial, kind: str | None, findings: Findings) -> None:
+    """Points that the exercises prescribe: ReLU's derivative at 0, and softmax of numbers near 1000."""
+    subject, (name, *_) = trial.subject, trial.subject.names
+    if kind == "relu":
+        corner = Trial(trial.layer, [np.zeros((2, 3))], forward=trial.forward, backward=trial.backward).subject
+        gradient = corner.by_hand([np.ones((2, 3))]).get(name)
+        if gradient is not None and gradient.shape == (2, 3) and gradient.any():
+            findings.wrong.append((f"the derivative at 0 is {gradient[0, 0]:.6g}; the exercises want 0", ""))
+    if kind == "softmax":
+        large = np.array([[1000.0, 1001.0, 1002.0], [-1000.0, -1001.0, -1002.0]])
+        (found,) = subject.values({**subject.arguments, name: large})
+        if found.shape == large.shape and not _agree(found, softmax(large, axis=-1)):
+            line = f"softmax of {large[0].tolist()} is {found[0].round(4).tolist()}: subtract the row's maximum first"
+            findings.wrong.append((line, ""))

@@ -1,0 +1,42 @@
+"""The report card as text."""
+
+from __future__ import annotations
+
+from autodiff.testing.layers.grading.card import Findings, Grade, report_card
+
+LONG = "its constructor takes " + "one thing after another, " * 5 + "and then it stops"
+
+
+def test_the_card_has_lines_diagnoses_and_a_total() -> None:
+    grades = [
+        Grade("linear.py", "Linear", Findings(right=["1 gradient"], wrong=[("dW is transposed", "table\n\nof dW")])),
+        Grade("loss.py", "MSELoss", Findings(right=["1 gradient", "values"], notes=["by the way"])),
+        Grade("model.py", "", Findings(unchecked=[LONG])),
+    ]
+    assert report_card("mytorch", grades, ["Dataset"]).splitlines() == [
+        "Report card of mytorch",
+        "linear.py  Linear   WRONG: dW is transposed",
+        "loss.py    MSELoss  right: 1 gradient, values; by the way",
+        "model.py            could not be checked: its constructor takes one thing after another,"
+        " one thing after another, ...",
+        "",
+        "Linear (linear.py) is wrong",
+        "  table",
+        "",
+        "  of dW",
+        "  right: 1 gradient",
+        "",
+        "model.py could not be checked",
+        "  its constructor takes" + 3 * " one thing after another," + " one thing after",
+        "    another, one thing after another, and then it stops",
+        "",
+        "1 right, 1 wrong, 1 could not be checked",
+        "passed over, as bases of others or unlike any layer, loss, optimiser or model: Dataset",
+    ]
+
+
+def test_what_could_not_be_checked_is_never_called_right() -> None:
+    assert Findings().verdict == "could not be checked"
+    assert Findings(right=["values"], unchecked=["evaluation"]).verdict == "could not be checked"
+    assert Findings(right=["values"], unchecked=["evaluation"], wrong=[("dW is wrong", "")]).verdict == "WRONG"
+    assert Findings(right=["values"], notes=["by the way"]).verdict == "right"

@@ -1,0 +1,32 @@
+"""The curves of activations: the tape finds the derivatives of textbooks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import nn
+
+from .conftest import COURSEWORK, load
+
+(activation_curves,) = load("activation_curves", path=COURSEWORK)
+
+
+def test_tape_and_formula_agree_and_are_drawn(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    picture = tmp_path / "curves.png"
+    activation_curves.main(["--output", str(picture)])
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    *rows, _ = capsys.readouterr().out.splitlines()
+    differences = {name: float(difference) for name, difference in map(str.split, rows)}
+    assert (
+        {"ReLU", "LeakyReLU(0.01)", "Softplus(beta=1)", "GELU"} < differences.keys() == activation_curves.CURVES.keys()
+    )
+    assert max(differences.values()) < 1e-15
+
+
+def test_a_wrong_formula_differs(tmp_path: Path) -> None:
+    wrong = activation_curves.Curve(nn.Sigmoid(), activation_curves.sigmoid)
+    right = activation_curves.CURVES["Sigmoid"]
+    differences = activation_curves.draw({"right": right, "wrong": wrong}, tmp_path / "curves.png")
+    assert differences["right"] < 1e-15 and differences["wrong"] > 0.5

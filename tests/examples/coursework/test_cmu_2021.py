@@ -1,0 +1,278 @@
+"""CMU 11-785, spring 2021: the exercise's conventions, its gradients against differences, and its training."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import optim
+from autodiff import Tensor
+from autodiff.testing import check_layer
+
+from .conftest import COURSEWORK, load
+
+FOLDERS = (COURSEWORK / "cmu_2021" / "mytorch", COURSEWORK / "cmu_2021" / "hw1")
+activation, loss, linear, batchnorm, hw1 = load("activation", "loss", "linear", "batchnorm", "hw1", path=FOLDERS)
+
+ACTIVATIONS = ["Identity", "Sigmoid", "Tanh", "ReLU"]
+LABELS = np.eye(3)[[0, 2, 1, 1, 0]]
+
+
+def normal(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).normal(size=shape)
+
+
+def weights(d0: int, d1: int) -> np.ndarray:
+    """What the exercise initialises weights with: from NumPy's global random numbers."""
+    return np.random.normal(0.0, 1.0, size=(d0, d1))
+
+
+def zeros(d: int) -> np.ndarray:
+    return np.zeros((1, d))
+
+
+def equal(actual: Any, expected: Any, tolerance: float = 1e-12) -> None:
+    """A plain array in double precision, of the expected shape and entries."""
+    assert type(actual) is np.ndarray and actual.dtype == np.float64
+    assert actual.shape == np.shape(expected)
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=tolerance)
+
+
+def mlp(sizes: tuple[int, ...] = (4, 4, 3, 3), seed: int = 0, lr: float = 0.1, **options: Any) -> Any:
+    """A sigmoid MLP with logits for its output."""
+    n_in, *hidden, n_out = sizes
+    activations = [activation.Sigmoid() for _ in hidden] + [activation.Identity()]
+    np.random.seed(seed)
+    return hw1.MLP(n_in, n_out, hidden, activations, weights, zeros, loss.SoftmaxCrossEntropy(), lr, **options)
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_activations_keep_their_state_and_their_derivative_is_right(name: str) -> None:
+    layer, base = getattr(activation, name)(), activation.Activation
+    assert isinstance(layer, base) and layer.state is None
+    value = layer(normal(5, 3))
+    assert value is layer.state
+    equal(layer.forward(normal(5, 3)), value)
+    check_layer(getattr(activation, name)(), normal(5, 3))
+
+
+def test_derivatives_are_arrays_but_for_the_identity() -> None:
+    identity, relu, sigmoid, tanh = (getattr(activation, name)() for name in ["Identity", "ReLU", "Sigmoid", "Tanh"])
+    for layer in (identity, relu, sigmoid, tanh):
+        layer([[-1.0, 0.0, 1.0]])
+    assert type(identity.derivative()) is float and identity.derivative() == 1.0
+    equal(relu.derivative(), [[0, 0, 1]])
+    equal(sigmoid.derivative(), sigmoid.state * (1 - sigmoid.state))
+    equal(tanh.derivative(), 1 - tanh.state**2)
+
+
+def test_criterion_gives_the_loss_of_each_row_and_is_stable() -> None:
+    criterion = loss.SoftmaxCrossEntropy()
+    assert isinstance(criterion, loss.Criterion)
+    equal(criterion([[0, np.log(3)], [1000, 0]], [[0, 1], [0, 1]]), [np.log(4 / 3), 1000])
+    equal(criterion.derivative(), [[0.25, -0.25], [1, -1]])
+    equal(criterion.loss, [np.log(4 / 3), 1000])
+    check_layer(loss.SoftmaxCrossEntropy(), normal(5, 3), LABELS, argnums=0)
+
+
+def test_derivative_keeps_the_closed_form_where_labels_do_not_sum_to_1() -> None:
+    criterion = loss.SoftmaxCrossEntropy()
+    equal(criterion([[0, 0]], [[240, 4]]), [244 * np.log(2)])
+    equal(criterion.derivative(), [[0.5 - 240, 0.5 - 4]])
+
+
+def test_linear_averages_the_gradients_of_its_parameters_only() -> None:
+    layer = linear.Linear(4, 3, weights, zeros)
+    for name, shape in dict(W=(4, 3), b=(1, 3), dW=(4, 3), db=(1, 3), momentum_W=(4, 3), momentum_b=(1, 3)).items():
+        assert getattr(layer, name).shape == shape, name
+    x, delta = normal(5, 4), normal(5, 3)
+    equal(layer(x), x @ layer.W + layer.b)
+    equal(layer.backward(delta), delta @ layer.W.T)
+    equal(layer.dW, x.T @ delta / 5)
+    equal(layer.db, delta.mean(axis=0, keepdims=True))
+    check_layer(linear.Linear(4, 3, weights, zeros), x, parameter_gradients="mean")
+    with pytest.raises(AssertionError, match="factor of 1/N"):
+        check_layer(linear.Linear(4, 3, weights, zeros), x)
+
+
+def test_linear_makes_a_row_of_its_bias_and_leaves_alone_what_it_was_given() -> None:
+    initial = np.ones((4, 3))
+    layer = linear.Linear(4, 3, lambda n, m: initial, lambda m: np.zeros(m))
+    assert layer.b.shape == (1, 3)
+    layer.W[0] = 5
+    assert np.all(initial == 1)
+
+
+def test_batch_norm_keeps_rows_of_biased_statistics() -> None:
+    norm = batchnorm.BatchNorm(2, alpha=0.75)
+    for name, value in dict(gamma=1, beta=0, dgamma=0, dbeta=0, mean=0, var=1, running_mean=0, running_var=1).items():
+        equal(getattr(norm, name), [[value, value]])
+    norm.gamma, norm.beta = np.array([[2.0, 5.0]]), np.array([[-1.0, 2.0]])
+    x = np.array([[1.0, 4.0], [7.0, 0.0], [1.0, 0.0], [7.0, 4.0]])
+    equal(norm(x), [[-3, 7], [1, -3], [-3, -3], [1, 7]], 1e-7)
+    equal(norm.out, [[-3, 7], [1, -3], [-3, -3], [1, 7]], 1e-7)
+    equal(norm.norm, [[-1, 1], [1, -1], [-1, -1], [1, 1]], 1e-7)
+    equal(norm.mean, [[4, 2]])
+    equal(norm.var, [[9, 4]])
+    equal(norm.running_mean, [[1, 0.5]])
+    equal(norm.running_var, [[0.75 + 0.25 * 9, 0.75 + 0.25 * 4]])
+    equal(norm.backward([[-6, 2], [-12, 16], [-12, 20], [-6, 2]]), [[2, 0], [-2, -5], [-2, 5], [2, 0]], 1e-6)
+    equal(norm.dgamma, [[0, -32]], 1e-6)
+    equal(norm.dbeta, [[-36, 40]])
+    equal(norm(x, eval=True), norm.gamma * (x - norm.running_mean) / np.sqrt(norm.running_var + 1e-8) + norm.beta)
+    equal(norm.running_mean, [[1, 0.5]])
+    equal(norm.var, [[9, 4]])
+
+
+@pytest.mark.parametrize("eval", [False, True], ids=["training", "evaluation"])
+def test_gradients_of_batch_norm_are_right_and_sums(eval: bool) -> None:
+    report = check_layer(batchnorm.BatchNorm(3), normal(5, 3), options={"eval": eval})
+    assert [row.label for row in report.rows] == ["gradient of x", "dgamma", "dbeta"]
+
+
+def test_layers_are_initialised_from_input_to_output() -> None:
+    network = mlp((4, 6, 5, 3), seed=7, num_bn_layers=1)
+    np.random.seed(7)
+    for layer, (n, m) in zip(network.linear_layers, [(4, 6), (6, 5), (5, 3)], strict=True):
+        equal(layer.W, np.random.normal(size=(n, m)))
+        equal(layer.b, np.zeros((1, m)))
+    assert [norm.gamma.shape for norm in network.bn_layers] == [(1, 6)]
+
+
+class WithLoss:
+    """An MLP with its loss summed over labelled rows, as a layer without a cotangent."""
+
+    def __init__(self, network: Any) -> None:
+        self.network = network
+
+    def forward(self, x: np.ndarray) -> float:
+        self.network(x)
+        return self.network.total_loss(LABELS)
+
+    def backward(self) -> np.ndarray:
+        return self.network.backward(LABELS)
+
+
+@pytest.mark.parametrize("sizes", [(4, 3), (4, 4, 3, 3)], ids=["linear classifier", "two hidden layers"])
+def test_gradients_of_an_mlp_are_right_and_means(sizes: tuple[int, ...]) -> None:
+    report = check_layer(WithLoss(mlp(sizes)), normal(5, 4), parameter_gradients="mean")
+    assert len(report.rows) == 1 + 2 * (len(sizes) - 1)
+
+
+@pytest.mark.parametrize("train", [True, False], ids=["training", "evaluation"])
+def test_gradients_with_batch_norm_are_right_and_its_own_are_sums(train: bool) -> None:
+    network = mlp(num_bn_layers=1)
+    network.train() if train else network.eval()
+    means = [f"network.linear_layers[{i}].{name}" for i in (0, 1, 2) for name in "Wb"]
+    report = check_layer(WithLoss(network), normal(5, 4), parameter_gradients=dict.fromkeys(means, "mean"))
+    assert len(report.rows) == 1 + 6 + 2
+
+
+def test_batch_norm_comes_between_the_linear_layer_and_its_activation() -> None:
+    network = mlp(num_bn_layers=1)
+    first, second, third = network.linear_layers
+    x = normal(5, 4)
+    hidden = network.bn_layers[0](first(x))
+    hidden = second(activation.Sigmoid()(hidden))
+    equal(network(x), third(activation.Sigmoid()(hidden)))
+
+
+def test_zero_grads_forgets_all_gradients() -> None:
+    network = mlp(num_bn_layers=1)
+    network(normal(5, 4))
+    network.backward(LABELS)
+    network.zero_grads()
+    for layer, names in [(network.linear_layers[0], ["dW", "db"]), (network.bn_layers[0], ["dgamma", "dbeta"])]:
+        for name in names:
+            assert not getattr(layer, name).any()
+
+
+def test_momentum_averages_steps_which_include_the_learning_rate() -> None:
+    network = mlp((1, 1), lr=0.9, momentum=0.9)
+    (layer,) = network.linear_layers
+    layer.W, layer.b = np.ones((1, 1)), np.ones((1, 1))
+    layer.dW, layer.db = np.full((1, 1), 0.1), np.full((1, 1), 0.2)
+    network.step()
+    equal(layer.W, [[0.91]])
+    equal(layer.b, [[0.82]])
+    equal(layer.momentum_W, [[-0.09]])
+    equal(layer.momentum_b, [[-0.18]])
+    network.lr = 0.1
+    network.step()
+    equal(layer.W, [[0.91 - 0.9 * 0.09 - 0.1 * 0.1]])
+
+
+def test_steps_at_a_constant_rate_are_those_of_optim_but_without_momentum_for_batch_norm() -> None:
+    network = mlp(num_bn_layers=1, lr=0.5, momentum=0.9)
+    places = [(layer, n, "d" + n) for layer in network.linear_layers for n in "Wb"]
+    places += [(network.bn_layers[0], name, "d" + name) for name in ("gamma", "beta")]
+    tensors = [Tensor(getattr(layer, name).copy(), requires_grad=True) for layer, name, _ in places]
+    rules = [optim.SGD(tensors[:-2], lr=0.5, momentum=0.9), optim.SGD(tensors[-2:], lr=0.5)]
+    for _ in range(3):
+        network(normal(5, 4))
+        network.backward(LABELS)
+        for tensor, (layer, _, gradient) in zip(tensors, places, strict=True):
+            tensor.grad = Tensor(getattr(layer, gradient))
+        network.step()
+        for rule in rules:
+            rule.step()
+    for tensor, (layer, name, _) in zip(tensors, places, strict=True):
+        equal(getattr(layer, name), tensor.data)
+
+
+def blobs(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Points around three centres, and which centre each belongs to, one-hot."""
+    rng = np.random.default_rng(count)
+    classes = rng.integers(0, 3, count)
+    return 3 * np.eye(3, 4)[classes] + rng.normal(size=(count, 4)), np.eye(3)[classes]
+
+
+DATA = (blobs(90), blobs(40), blobs(10))
+
+
+def stats(seed: int, nepochs: int = 4, **options: Any) -> tuple[np.ndarray, ...]:
+    network = mlp(lr=0.3, momentum=0.5, num_bn_layers=1, **options)
+    np.random.seed(seed)
+    return hw1.get_training_stats(network, DATA, nepochs, 20)
+
+
+def test_training_learns_and_gives_one_value_an_epoch() -> None:
+    training_losses, training_errors, validation_losses, validation_errors = stats(seed=1, nepochs=20)
+    for curve in (training_losses, training_errors, validation_losses, validation_errors):
+        assert curve.shape == (20,) and curve.dtype == np.float64
+        assert curve[-1] < 0.5 * curve[0]
+    assert validation_losses[-1] < 0.3 and validation_errors[-1] < 0.1
+
+
+def test_training_is_reshuffled_by_the_global_seed() -> None:
+    first, again, other = stats(seed=1), stats(seed=1), stats(seed=2)
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_calls_for_one_epoch_each_do_the_same_as_one_call() -> None:
+    network = mlp(lr=0.3, momentum=0.5, num_bn_layers=1)
+    np.random.seed(1)
+    epochs = [hw1.get_training_stats(network, DATA, 1, 20) for _ in range(4)]
+    np.testing.assert_array_equal(np.concatenate(epochs, axis=1), stats(seed=1))
+
+
+def test_figures_of_training_are_taken_before_each_step_and_those_of_validation_in_evaluation() -> None:
+    (x, y), (valx, valy), _ = DATA
+    network = mlp(lr=0.3, num_bn_layers=1)
+    reference = mlp(lr=0.3, num_bn_layers=1)
+    network.eval()  # which training does not keep to
+    training_losses, training_errors, validation_losses, validation_errors = hw1.get_training_stats(
+        network, DATA, 1, len(x)
+    )
+    losses = reference.criterion(reference(x), y)
+    assert training_losses[0] == pytest.approx(losses.mean(), rel=1e-12)
+    assert training_errors[0] == np.mean(reference.output.argmax(axis=1) != y.argmax(axis=1))
+    running = network.bn_layers[0].running_mean
+    network.eval()
+    losses = network.criterion(network(valx), valy)
+    assert validation_losses[0] == pytest.approx(losses.mean(), rel=1e-12)
+    assert validation_errors[0] == network.error(valy) / len(valx)
+    assert network.bn_layers[0].running_mean is running

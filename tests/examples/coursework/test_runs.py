@@ -1,0 +1,187 @@
+"""Training that goes on after an interruption as if there had been none, runs that are kept apart, tables and plots."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+import nn
+import optim
+
+from .conftest import COURSEWORK, load
+
+datasets, runs = load("datasets", "runs", path=COURSEWORK)
+
+RNG = np.random.default_rng(0)
+EXAMPLES = datasets.Examples(RNG.integers(0, 256, (30, 1, 2, 3), dtype=np.uint8), np.arange(30) % 3)
+TRAINING, VALIDATION = EXAMPLES.split(0.2, np.random.default_rng(0))
+HISTORY = [runs.Epoch(1.0, 0.5, 1.2, 0.75), runs.Epoch(0.5, 0.25, 0.9, 0.5)]
+
+
+def network() -> nn.Sequential:
+    """A model with everything that has a state: parameters, running averages, and dropout's random numbers."""
+    nn.manual_seed(0)
+    return nn.Sequential(
+        runs.Standardize(TRAINING.inputs),
+        nn.Flatten(),
+        nn.Linear(6, 5),
+        nn.BatchNorm1d(5),
+        nn.ReLU(),
+        nn.Dropout(0.3),
+        nn.Linear(5, 3),
+    )
+
+
+OPTIMIZERS = {
+    "Adam": lambda model: optim.Adam(model.parameters(), lr=0.01),
+    "SGD": lambda model: optim.SGD(model.parameters(), lr=0.1, momentum=0.9),
+}
+
+
+def trained(optimizer_of: Any, checkpoint: Path | None, interrupt_at: int | None = None) -> tuple[dict, dict, list]:
+    """The bits of model and optimiser after five epochs of six batches, and the history."""
+    calls = 0
+
+    def augment(inputs: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        nonlocal calls
+        calls += 1
+        if calls == interrupt_at:
+            raise KeyboardInterrupt
+        return inputs + rng.integers(0, 3, inputs.shape)
+
+    model = network()
+    optimizer = optimizer_of(model)
+    settings = dict(epochs=5, batch_size=4, seed=0, augment=augment, checkpoint=checkpoint)
+    history = runs.fit(model, optimizer, TRAINING, VALIDATION, **settings)
+    state = {f"{name}.{key}": np.asarray(v).tobytes() for name, s in optimizer.state.items() for key, v in s.items()}
+    return {name: array.tobytes() for name, array in model.state_dict().items()}, state, history
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("interrupt_at", [3, 7, 26], ids="in the {} epoch".format)
+def test_interrupted_training_resumes_to_the_same_bits(tmp_path: Path, optimizer: str, interrupt_at: int) -> None:
+    whole = trained(OPTIMIZERS[optimizer], None)
+    with pytest.raises(KeyboardInterrupt):
+        trained(OPTIMIZERS[optimizer], tmp_path / "checkpoint.npz", interrupt_at)
+    nn.manual_seed(99)
+    assert trained(OPTIMIZERS[optimizer], tmp_path / "checkpoint.npz") == whole
+    assert trained(OPTIMIZERS[optimizer], tmp_path / "checkpoint.npz", interrupt_at=1) == whole  # there is nothing left
+
+
+def test_training_without_a_part_of_the_state_would_have_other_bits(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.npz"
+    whole = trained(OPTIMIZERS["Adam"], None)
+    with pytest.raises(KeyboardInterrupt):
+        trained(OPTIMIZERS["Adam"], path, interrupt_at=13)
+    saved = nn.load(path)
+    other = np.random.default_rng(5).bit_generator.state
+    empty = {**saved["optimizer"], "state": {}}
+    for part, value in {"layers_rng": other, "batches_rng": other, "optimizer": empty}.items():
+        nn.save({**saved, part: value}, path)
+        assert trained(OPTIMIZERS["Adam"], path)[0] != whole[0], part
+
+
+def test_a_history_has_losses_of_the_batches_and_of_the_validation_examples() -> None:
+    model = nn.Sequential(runs.Standardize(TRAINING.inputs), nn.Flatten(), nn.Linear(6, 3))
+    before = runs.evaluate(model, TRAINING)
+    frozen = optim.SGD(model.parameters(), lr=0.0)
+    (epoch,) = runs.fit(model, frozen, TRAINING, VALIDATION, epochs=1, batch_size=7, seed=0)
+    assert epoch[:2] == pytest.approx(before) and epoch[2:] == runs.evaluate(model, VALIDATION)
+
+
+def test_the_rate_falls_linearly_to_0() -> None:
+    rates = []
+
+    class Recorded(optim.SGD):
+        def step(self) -> bool:
+            rates.append(self.lr)
+            return super().step()
+
+    model = network()
+    runs.fit(model, Recorded(model.parameters(), lr=0.5), TRAINING, VALIDATION, epochs=2, batch_size=8, seed=0)
+    assert rates == pytest.approx(0.5 * (1 - np.arange(6) / 6))
+
+
+def test_an_epoch_sees_each_example_once_in_another_order() -> None:
+    rng = np.random.default_rng(0)
+    labelled = datasets.Examples(np.arange(10), np.arange(10))
+    first, second = (np.concatenate([b.inputs for b in runs.shuffled(labelled, 4, rng)]).tolist() for _ in range(2))
+    assert sorted(first) == sorted(second) == list(range(10)) and first != second
+
+
+def test_standardised_bytes_have_mean_0_and_deviation_1_in_each_channel() -> None:
+    inputs = (
+        np.random.default_rng(0).integers(0, 100, (50, 3, 4, 4), dtype=np.uint8)
+        + np.array([0, 50, 99], np.uint8)[:, None, None]
+    )
+    inputs[:, 2] = 7  # a constant channel
+    out = runs.Standardize(inputs)(inputs)
+    assert out.dtype == np.float32
+    assert out.mean((0, 2, 3)) == pytest.approx(0, abs=1e-4)
+    assert out.std((0, 2, 3)) == pytest.approx([1, 1, 0], abs=1e-4)
+
+
+def test_predictions_are_those_of_evaluation_whatever_the_size_of_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = network()
+    whole = runs.predict(model, EXAMPLES.inputs)
+    assert np.array_equal(whole, runs.predict(model, EXAMPLES.inputs)) and not model.training
+    monkeypatch.setattr(runs, "EVALUATED_AT_ONCE", 7)
+    assert runs.predict(model, EXAMPLES.inputs) == pytest.approx(whole, abs=1e-6)
+
+
+def options(tmp_path: Path, *arguments: str) -> argparse.Namespace:
+    parser = runs.options("A program.", name="mine", epochs=3, batch_size=4, data="a folder")
+    return parser.parse_args(["--experiments", str(tmp_path), *arguments])
+
+
+def test_a_run_has_a_folder_with_its_hyperparameters(tmp_path: Path) -> None:
+    folder = runs.start(options(tmp_path, "--seed", "7"))
+    assert folder == tmp_path / "mine"
+    assert json.loads((folder / runs.HYPERPARAMETERS).read_text()) == dict(data=None, epochs=3, batch_size=4, seed=7)
+
+
+def test_an_earlier_run_is_not_overwritten(tmp_path: Path) -> None:
+    folder = runs.start(options(tmp_path))
+    before = (folder / runs.HYPERPARAMETERS).read_bytes()
+    with pytest.raises(datasets.DataError, match="mine is there already, and is not overwritten.*--name.*--resume"):
+        runs.start(options(tmp_path, "--epochs", "4"))
+    assert (folder / runs.HYPERPARAMETERS).read_bytes() == before
+    assert runs.start(options(tmp_path, "--epochs", "4", "--name", "other")) == tmp_path / "other"
+
+
+def test_only_the_same_run_is_resumed(tmp_path: Path) -> None:
+    with pytest.raises(datasets.DataError, match=r"mine.hyperparameters\.json: cannot be read, so there is no run to"):
+        runs.start(options(tmp_path, "--resume"))
+    folder = runs.start(options(tmp_path))
+    assert runs.start(options(tmp_path, "--resume")) == folder
+    with pytest.raises(datasets.DataError, match=r"the run to resume had epochs 3, not 4; seed 0, not 1"):
+        runs.start(options(tmp_path, "--resume", "--epochs", "4", "--seed", "1"))
+
+
+def test_a_table_has_aligned_columns() -> None:
+    assert runs.table(["name", "loss"], [("a", 0.5), ("longer", 10.25)]).splitlines() == [
+        "  name     loss",
+        "------  -------",
+        "     a   0.5000",
+        "longer  10.2500",
+    ]
+
+
+def test_a_log_is_a_table_of_the_epochs_and_a_picture_of_four_curves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figures = []
+    monkeypatch.setattr(runs, "Figure", lambda **options: figures.append(Figure(**options)) or figures[-1])
+    runs.log(tmp_path, HISTORY, "A run")
+    assert (tmp_path / runs.HISTORY).read_text() == (
+        "epoch,training_loss,training_error,validation_loss,validation_error\n1,1.0,0.5,1.2,0.75\n2,0.5,0.25,0.9,0.5\n"
+    )
+    assert (tmp_path / runs.CURVES).read_bytes().startswith(b"\x89PNG")
+    curves = [line.get_ydata().tolist() for axes in figures[0].axes for line in axes.lines]
+    assert curves == [[1.0, 0.5], [1.2, 0.9], [0.5, 0.25], [0.75, 0.5]]

@@ -1,0 +1,239 @@
+"""The training programs do what their docstrings say."""
+
+from __future__ import annotations
+
+import csv
+import re
+import runpy
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+import nn
+
+from ..test_digits import idx
+from .conftest import COURSEWORK, load, on_path
+
+PROGRAMS = ["train_iris", "train_mnist", "train_fashion_mnist", "train_cifar10"]
+datasets, runs, iris, mnist, fashion_mnist, cifar10 = load("datasets", "runs", *PROGRAMS, path=COURSEWORK)
+IMAGES = load_digits().images[:400]
+LABELS = load_digits().target[:400].astype(np.uint8)
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Programs run in a folder of the test's own."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def idx_folder(tmp_path: Path) -> Path:
+    """300 digits to learn from and 100 for the test, in the files of Fashion-MNIST."""
+    pixels = np.round(IMAGES * 255 / 16).astype(np.uint8)
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for part, rows in (("train", slice(300)), ("t10k", slice(300, None))):
+        (folder / f"{part}-images-idx3-ubyte").write_bytes(idx(pixels[rows].shape, pixels[rows]))
+        (folder / f"{part}-labels-idx1-ubyte").write_bytes(idx(LABELS[rows].shape, LABELS[rows]))
+    return folder
+
+
+@pytest.fixture
+def cifar10_folder(tmp_path: Path) -> Path:
+    """20 images of noise in each batch; the higher the class, the redder."""
+    rng = np.random.default_rng(0)
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for name in [*(f"data_batch_{i}.bin" for i in range(1, 6)), "test_batch.bin"]:
+        records = rng.integers(0, 40, (20, 3073), dtype=np.uint8)
+        records[:, 0] = np.arange(20) % 10
+        records[:, 1:1025] += 20 * records[:, :1]
+        (folder / name).write_bytes(records.tobytes())
+    return folder
+
+
+def rows(path: str) -> list[dict[str, str]]:
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def files(folder: str) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in Path(folder).rglob("*") if path.is_file()}
+
+
+def epoch(validation_loss: float) -> tuple:
+    return runs.Epoch(0.0, 0.0, validation_loss, 0.0)
+
+
+def exits(program: ModuleType, *arguments: str) -> bool:
+    with pytest.raises(SystemExit) as exit:
+        program.main(arguments)
+    return exit.value.code == 2
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_docstring_says_how_to_run_it(name: str) -> None:
+    text = (COURSEWORK / f"{name}.py").read_text()
+    assert f"    python examples/coursework/{name}.py " in text
+    assert f"    python examples/coursework/{name}.py --data FOLDER" in text
+
+
+def test_iris_takes_the_best_of_its_grid_and_leaves_its_logs(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = "train_iris.py --epochs 40 --lr 0.001 0.1 --hidden 2 8".split()
+    monkeypatch.setattr(sys, "argv", arguments)
+    with on_path(COURSEWORK):
+        runpy.run_path(str(COURSEWORK / "train_iris.py"), run_name="__main__")
+    printed = capsys.readouterr()
+    assert re.search(r"lr 0\.1, hidden 8: 100%.*validation_error=0\.\d{4}", printed.err)
+
+    grid = rows("experiments/iris/grid.csv")
+    assert [(row["lr"], row["hidden"]) for row in grid] == [("0.001", "2"), ("0.1", "2"), ("0.001", "8"), ("0.1", "8")]
+    best = min(grid, key=lambda row: float(row["validation_loss"]))
+    line = next(line for line in printed.out.splitlines() if line.endswith("best"))
+    assert line.split()[:2] == [f"{float(best['lr']):.4f}", best["hidden"]]
+    history = rows("experiments/iris/history.csv")
+    assert len(history) == 40 and history[-1]["validation_loss"] == best["validation_loss"]
+    for name in ("curves.png", "grid.png"):
+        assert Path("experiments/iris", name).read_bytes().startswith(b"\x89PNG")
+
+    data = datasets.iris(None, seed=0)
+    model = iris.two_layers(data.training, int(best["hidden"]), 3)
+    model.load_state_dict(nn.load("experiments/iris/parameters.npz"))
+    error = runs.evaluate(model, data.test)[1]
+    assert f"test error {error:.2%} of 30 irises" in printed.out and error <= 0.15
+
+
+def test_iris_goes_on_past_rates_at_which_it_diverges(capsys: pytest.CaptureFixture[str]) -> None:
+    iris.main("--epochs 3 --lr 1e30 0.1 --hidden 4 8".split())
+    assert re.search(r"nan|inf|e\+", capsys.readouterr().out)
+    assert iris.best_of([iris.Trial(1.0, 4, None, [epoch(loss)]) for loss in (np.nan, 0.5, 0.3, np.inf)]).history == [
+        epoch(0.3)
+    ]
+
+
+def test_mnist_trains_the_perceptrons_of_both_exercises_alike(capsys: pytest.CaptureFixture[str]) -> None:
+    variants = ["2019-linear", "2019-momentum-batch-norm", "2021-momentum-batch-norm"]
+    mnist.main(["--epochs", "10", "--linear-epochs", "2", "--variants", *variants])
+    printed = capsys.readouterr().out
+    _, *both = table = rows("experiments/mnist/table.csv")
+    assert [row["perceptron"] for row in table] == variants and all(name in printed for name in variants)
+    for row in both:
+        assert float(row["validation_loss"]) < 0.4 and float(row["validation_error"]) < 0.1
+        assert float(row["test_error"]) < 0.15
+    earlier, later = (rows(f"experiments/mnist/{name}/history.csv") for name in variants[1:])
+    for one, other in zip(earlier, later, strict=True):
+        assert [float(v) for v in one.values()] == pytest.approx([float(v) for v in other.values()], rel=1e-9)
+    assert Path("experiments/mnist/2019-linear/curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_mnist_resumes_with_what_is_not_finished(monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = "--epochs 1 --variants 2021-plain 2021-momentum --name".split()
+    mnist.main([*arguments, "whole"])
+    train = mnist.train
+
+    def interrupted(variant: tuple, *args: object, **options: object) -> object:
+        if variant.momentum:
+            raise KeyboardInterrupt
+        return train(variant, *args, **options)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(mnist, "train", interrupted)
+        mnist.main([*arguments, "cut"])
+    finished = files("experiments/cut/2021-plain")
+    resumed = []
+    monkeypatch.setattr(mnist, "train", lambda variant, *a, **o: resumed.append(variant) or train(variant, *a, **o))
+    mnist.main([*arguments, "cut", "--resume"])
+    assert resumed == [mnist.VARIANTS["2021-momentum"]]
+    assert files("experiments/cut/2021-plain") == finished
+    assert rows("experiments/cut/table.csv") == rows("experiments/whole/table.csv")
+
+
+def test_exercises_are_imported_without_a_trace() -> None:
+    for year in mnist.FOLDERS:
+        path = list(sys.path)
+        course = mnist.exercise(year)
+        assert {"MLP", "Sigmoid", "Identity", "SoftmaxCrossEntropy", "get_training_stats"} <= set(vars(course))
+        assert "hw1" not in sys.modules and sys.path == path
+
+
+def test_fashion_mnist_reaches_82_percent_on_files_of_its_format(
+    idx_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fashion_mnist.main(["--data", str(idx_folder), "--epochs", "8"])
+    printed = capsys.readouterr().out
+    assert float(re.search(r"validation accuracy ([\d.]+)%", printed)[1]) >= 82
+    assert float(re.search(r"test accuracy ([\d.]+)% of 100 examples", printed)[1]) >= 75
+    history = rows("experiments/fashion_mnist/history.csv")
+    assert len(history) == 8 and float(history[-1]["training_loss"]) < float(history[0]["training_loss"]) / 3
+
+
+def test_cifar10_interrupted_and_resumed_has_the_same_bits_as_in_one_go(
+    cifar10_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [*"--epochs 3 --width 2 --batch-size 30 --lr 0.05 --data".split(), str(cifar10_folder), "--name"]
+    cifar10.main([*arguments, "whole"])
+    printed = capsys.readouterr().out
+    predictions = rows("experiments/whole/predictions.csv")
+    assert [int(row["id"]) for row in predictions] == list(range(20))
+    assert all(row["class"] == datasets.CIFAR10_CLASSES[int(row["label"])] for row in predictions)
+    right = np.mean([int(row["label"]) == i % 10 for i, row in enumerate(predictions)])
+    assert f"test accuracy {right:.2%} of 20 examples" in printed
+
+    evaluate, calls = runs.evaluate, []
+
+    def interrupted(*args: object) -> object:
+        calls.append(args)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return evaluate(*args)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(runs, "evaluate", interrupted)
+        cifar10.main([*arguments, "cut"])
+    cifar10.main([*arguments, "cut", "--resume"])
+    for name in ("history.csv", "predictions.csv"):
+        assert Path("experiments/cut", name).read_bytes() == Path("experiments/whole", name).read_bytes()
+    whole, cut = (nn.load(f"experiments/{name}/parameters.npz") for name in ("whole", "cut"))
+    assert {k: v.tobytes() for k, v in whole.items()} == {k: v.tobytes() for k, v in cut.items()}
+
+
+def test_a_damaged_checkpoint_is_named(cifar10_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = [*"--epochs 1 --width 1 --data".split(), str(cifar10_folder)]
+    cifar10.main(arguments)
+    checkpoint = Path("experiments/cifar10/checkpoint.npz")
+    checkpoint.write_bytes(checkpoint.read_bytes()[:-100])
+    assert exits(cifar10, *arguments, "--resume")
+    assert "checkpoint.npz: " in capsys.readouterr().err
+
+
+def test_pictures_are_shifted_by_an_eighth_and_mirrored_only_where_that_keeps_the_class() -> None:
+    rng = np.random.default_rng(0)
+    picture = np.arange(1, 16 * 16 + 1, dtype=np.uint16).reshape(1, 1, 16, 16)
+    every = np.repeat(picture, 300, axis=0)
+    padded = np.pad(picture[0, 0], 2)
+    shifted = {padded[i : i + 16, j : j + 16].tobytes() for i in range(5) for j in range(5)}
+    mirrored = {padded[i : i + 16, j : j + 16][:, ::-1].tobytes() for i in range(5) for j in range(5)}
+    for mirror, expected in ((False, shifted), (True, shifted | mirrored)):
+        examples = datasets.Examples(every, np.zeros(300, int))
+        augment = cifar10.augmentation(datasets.Dataset(examples, examples, ("only",), mirrored=mirror))
+        assert {image.tobytes() for image in augment(every, rng)[:, 0]} == expected
+
+
+@pytest.mark.parametrize("program", [iris, mnist, fashion_mnist, cifar10], ids=PROGRAMS)
+def test_earlier_results_are_not_overwritten_and_bad_data_is_named(
+    program: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "experiments" / "old").mkdir(parents=True)
+    (tmp_path / "experiments" / "old" / "curves.png").write_bytes(b"precious")
+    before = files("experiments")
+    assert exits(program, "--name", "old")
+    assert "old is there already, and is not overwritten" in capsys.readouterr().err
+    assert exits(program, "--data", str(tmp_path / "nowhere"))
+    assert f"{tmp_path / 'nowhere'}" in capsys.readouterr().err
+    assert files("experiments") == before
