@@ -32,8 +32,9 @@ from .chains import CHAINS  # noqa: E402
 from .matrices import PRODUCTS  # noqa: E402
 from .measuring import check_agreement, measure  # noqa: E402
 from .mlp import STEPS  # noqa: E402
+from .optimizers import OPTIMIZERS  # noqa: E402
 
-WORKLOADS = {w.name: w for w in (*CHAINS, *STEPS, *PRODUCTS, *ARRAYS)}
+WORKLOADS = {w.name: w for w in (*CHAINS, *STEPS, *PRODUCTS, *ARRAYS, *OPTIMIZERS)}
 ALONE = ("long-tape", "memory", "import")
 LIBRARIES = ("numpy", "scipy", "torch", "autograd", "jax")
 

@@ -12,8 +12,9 @@ from .chains import CHAINS
 from .matrices import product
 from .measuring import HAND, OURS, Implementation, Workload, check_agreement
 from .mlp import training_step
+from .optimizers import OPTIMIZERS
 
-WORKLOADS = [*CHAINS, training_step(8, {}), product(50), *ARRAYS]
+WORKLOADS = [*CHAINS, training_step(8, {}), product(50), *ARRAYS, *OPTIMIZERS]
 
 
 @pytest.mark.parametrize("workload", WORKLOADS, ids=lambda workload: workload.name)
