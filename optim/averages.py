@@ -319,7 +319,9 @@ def move(averaged: list[np.ndarray], current: list[np.ndarray], weight: float) -
         if not (average.flags.c_contiguous and array.flags.c_contiguous):
             average += weight * (array - average)
             continue
-        space = scratch.setdefault(average.dtype, np.empty(BLOCK, average.dtype))
+        if average.dtype not in scratch:
+            scratch[average.dtype] = np.empty(BLOCK, average.dtype)
+        space = scratch[average.dtype]
         a, x = average.reshape(-1), array.reshape(-1)
         for i in range(0, a.size, BLOCK):
             part = a[i : i + BLOCK]
