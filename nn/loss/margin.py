@@ -239,7 +239,6 @@ def _(
     }
 
 
-@derived(residuals=("short", "gaps", "distances"))
 def triplet_margin_loss(
     anchor: Any,
     positive: Any,
@@ -262,29 +261,37 @@ def triplet_margin_loss(
             anchor's (Balntas et al. 2016).
         reduction: "mean" over the triplets, "sum" or "none".
 
-    With z for a difference and ``d = |z|``, the derivative of d by z is ``sign(z) * (|z| / d)**(p - 1)``, 0 at 0. The
-    anchor takes part in two differences, the other two in one each, or with ``swap`` in two.
-
     Raises:
         ValueError: the shapes differ, even where they would broadcast; ``margin`` is not positive or ``p`` less than 1;
             the mean of no triplets.
     """
     name = "triplet_margin_loss"
     check_reduction(name, reduction)
-    margin, eps = number(name, "margin", margin, above=0), number(name, "eps", eps)
-    p = number(name, "p", p, least=1)
+    margin, p = number(name, "margin", margin, above=0), number(name, "p", p, least=1)
     given = operands(name, "none", anchor=anchor, positive=positive, negative=negative)
-    a, b, c = map(wide, given)
-    if not a.ndim:
+    shape = given[0].shape
+    if not shape:
         raise ValueError(f"{name} takes vectors (N, D) or (D,), not single numbers")
-    check_count(name, reduction, math.prod(a.shape[:-1]), a.shape)
+    check_count(name, reduction, math.prod(shape[:-1]), shape)
+    return triplet_margin(*given, margin=margin, p=p, eps=number(name, "eps", eps), swap=swap, reduction=reduction)
+
+
+@derived(residuals=("short", "gaps", "distances"))
+def triplet_margin(
+    anchor: Any, positive: Any, negative: Any, *, margin: float, p: float, eps: float, swap: bool, reduction: str
+) -> Any:
+    """The pair of ``triplet_margin_loss``. With z for a difference and ``d = |z|``, the derivative of d by z is
+    ``sign(z) * (|z| / d)**(p - 1)``, 0 at 0. The anchor takes part in two differences, the other two in one each, or
+    with ``swap`` in two.
+    """
+    a, b, c = map(wide, (anchor, positive, negative))
     gaps = (a - b + eps, a - c + eps, *((b - c + eps,) if swap else ()))
     distances = tuple(np.linalg.norm(gap, p, axis=-1) for gap in gaps)
     short = margin + distances[0] - (np.minimum(*distances[1:]) if swap else distances[1])
-    return narrow(reduce(positive_part(short), reduction), given[0].dtype), short, gaps, distances
+    return narrow(reduce(positive_part(short), reduction), anchor.dtype), short, gaps, distances
 
 
-@triplet_margin_loss.gradient
+@triplet_margin.gradient
 def _(g: Any, p: float, swap: bool, reduction: str, short: Any, gaps: Any, distances: Any) -> dict[str, Any]:
     each = _where_short(g, reduction, short)
     near = each[..., None] * _norm_slope(gaps[0], distances[0], p)
