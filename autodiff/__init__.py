@@ -6,6 +6,7 @@ from .creation import array, tensor
 from .functional import (
     checkpoint,
     custom_gradient,
+    drawing,
     elementwise_grad,
     grad,
     gradients,
@@ -30,6 +31,7 @@ __all__ = [
     "custom_gradient",
     "defvjp",
     "detect_anomaly",
+    "drawing",
     "elementwise_grad",
     "enable_grad",
     "grad",

@@ -34,6 +34,9 @@ ENTRIES_AT_ONCE = 2**18
 FEW = 8
 """Rows that must fit in for it to be worth it."""
 
+_drawn: ContextVar[dict[int, tuple[Any, Any]] | None] = ContextVar("drawn", default=None)
+"""The generators that a function under ``checkpoint`` has drawn from, by identity, with their states before."""
+
 _depth: ContextVar[int] = ContextVar("depth", default=0)
 """How many transforms are at work around this code."""
 
@@ -433,6 +436,49 @@ def stop_gradient(tree: Any) -> Any:
     return build([leaf.detach() if isinstance(leaf, Tensor) else leaf for leaf in leaves])
 
 
+def drawing(generator: np.random.Generator) -> np.random.Generator:
+    """The generator, noted by ``checkpoint``, which will have it draw the same numbers when it computes again.
+
+    Code that draws random numbers in a forward pass calls this before.
+    """
+    drawn = _drawn.get()
+    if drawn is not None:
+        drawn.setdefault(id(generator), (generator, generator.bit_generator.state))
+    return generator
+
+
+def _noting(run: Callable, drawn: dict[int, tuple[Any, Any]]) -> Callable:
+    """``run``, the first time: it notes the generators it draws from, for those around it as well."""
+
+    def first(tensors: list[Any]) -> list[Any]:
+        token = _drawn.set(drawn)
+        try:
+            return run(tensors)
+        finally:
+            _drawn.reset(token)
+            around = _drawn.get()
+            if around is not None:
+                around.update(drawn | around)
+
+    return first
+
+
+def _replaying(run: Callable, drawn: dict[int, tuple[Any, Any]]) -> Callable:
+    """``run`` again, with the random numbers of the first time; the generators are afterwards where they were."""
+
+    def again(tensors: list[Any]) -> list[Any]:
+        now = [(generator.bit_generator, generator.bit_generator.state) for generator, _ in drawn.values()]
+        for generator, state in drawn.values():
+            generator.bit_generator.state = state
+        try:
+            return run(tensors)
+        finally:
+            for bits, state in now:
+                bits.state = state
+
+    return again
+
+
 class _Checkpoint(_Pullback):
     """Recomputes a function when a cotangent arrives, and pulls it back through that."""
 
@@ -484,14 +530,15 @@ def checkpoint(f: Callable) -> Callable:
             outputs, structure[:] = (pair := flatten(result))[0], [pair[1]]
             return outputs
 
-        call = _Call(run, tracked, "checkpoint")
+        drawn: dict[int, tuple[Any, Any]] = {}
+        call = _Call(_noting(run, drawn), tracked, "checkpoint")
         outputs = call.result
         closed_over = _outside(outputs, call)
         parents = (*(t._node for t in tracked), *closed_over)
         tracked_outputs = [i for i, output in enumerate(outputs) if _is_tracked(output)]
         if not tracked_outputs:
             return structure[0](outputs)
-        pullback = _Checkpoint(getattr(f, "__name__", "a function"), run, len(tracked))
+        pullback = _Checkpoint(getattr(f, "__name__", "a function"), _replaying(run, drawn), len(tracked))
         arrays = tuple(outputs[i]._data for i in tracked_outputs)
         shapes, dtypes = tuple(a.shape for a in arrays), tuple(a.dtype for a in arrays)
         node = make_node(pullback, parents, tuple(t._data for t in tracked), arrays, shapes, dtypes, 2)

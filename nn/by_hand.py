@@ -36,6 +36,8 @@ class ByHand:
     """
 
     def __init__(self, layer: Module) -> None:
+        if not isinstance(layer, Module):
+            raise TypeError(f"by_hand runs a module, not {layer!r}")
         self.layer = layer
         self.gradients: dict[str, np.ndarray] = {}
         self.input_gradients: tuple[np.ndarray | None, ...] = ()
@@ -106,11 +108,13 @@ class ByHand:
         found: dict[str | int, np.ndarray] = {0: np.array(dy, dtype=out.dtype, copy=None if self._chain else True)}
         with np.errstate(all="ignore"):
             for step, source in zip(reversed(self._chain), reversed(outs), strict=True):
+                if 0 not in found:
+                    break  # integers went into the step after this one: there is no gradient to hand on
                 names = {**known, id(source): 0}  # 0 is what goes down the chain: at last the first input
                 wanted = {
                     argument: names[id(value)]
                     for argument, value in step.arguments.items()
-                    if id(value) in names and argument in step.function.rules
+                    if id(value) in names and argument in step.function.rules and value.dtype.kind in "fc"
                 }
                 for argument, gradient in step.gradients(found.pop(0), wanted).items():
                     name = wanted[argument]

@@ -42,6 +42,14 @@ class Module:
 
     _hooks: Hooks | None = None
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if value is not None and isinstance(vars(self).get(name), Parameter) and not isinstance(value, Parameter):
+            raise TypeError(
+                f"{type(self).__name__}.{name} is a Parameter, and would no longer be learnt as a "
+                f"{type(value).__name__}; assign a Parameter or None, or its values to {name}.data"
+            )
+        object.__setattr__(self, name, value)
+
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """The value of the module; every subclass has its own."""
         raise NotImplementedError(f"{type(self).__name__} has no forward method")
@@ -167,7 +175,8 @@ class Module:
 
     def _find(self, what: str, target: str, known: Mapping[str, Any]) -> Any:
         if target not in known:
-            raise AttributeError(f"{type(self).__name__} has no {what} {target!r}; it has {', '.join(known) or 'none'}")
+            names = ", ".join(filter(None, known)) or "none"
+            raise AttributeError(f"{type(self).__name__} has no {what} {target!r}; it has {names}")
         return known[target]
 
     def register_buffer(self, name: str, array: ArrayLike | None, persistent: bool = True) -> None:

@@ -109,6 +109,8 @@ def _chosen(g: np.ndarray, won: np.ndarray) -> np.ndarray:
 
 
 def _lowest(dtype: np.dtype) -> Any:
+    if dtype.kind not in "iuf":
+        raise TypeError(f"max_pool2d takes real numbers, but was given {dtype}")
     return -np.inf if dtype.kind == "f" else np.iinfo(dtype).min
 
 

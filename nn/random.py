@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from autodiff import drawing
+
 Seed = np.random.Generator | int | None
 """What ``rng=`` takes: a generator, a seed for a new one, or None for the one that ``manual_seed`` starts."""
 
@@ -39,9 +41,9 @@ def generator(rng: Seed = None) -> np.random.Generator:
         TypeError: ``rng`` is none of these.
     """
     if rng is None:
-        return _generator
+        return drawing(_generator)
     if isinstance(rng, np.random.Generator):
-        return rng
+        return drawing(rng)
     if isinstance(rng, (int, np.integer)) and not isinstance(rng, bool):
         return np.random.default_rng(rng)
     raise TypeError(f"rng is a numpy.random.Generator, a seed or None, not {rng!r}")

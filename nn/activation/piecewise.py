@@ -201,7 +201,7 @@ def hardshrink(x: Any, lambd: float = 0.5) -> Any:
     return outside(x, number("hardshrink", "lambd", lambd))
 
 
-@derived(kind="elementwise", forward=lambda x, bound: x * ~(np.abs(x) <= bound))
+@derived(kind="elementwise", forward=lambda x, bound: x * ~(np.less_equal(-bound, x) & np.less_equal(x, bound)))
 def outside(x: Any, bound: Any) -> Any:
     """The slope is 1 strictly outside of the bounds, else 0. (That it jumps there no gradient tells.)"""
     return np.where(np.abs(x) <= bound, 0, x)

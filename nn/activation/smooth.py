@@ -57,6 +57,8 @@ def _softsign_on_arrays(x: Any) -> Any:
     if x.dtype.kind == "f":
         largest = np.finfo(x.dtype).max
         x = np.clip(x, -largest, largest)
+    elif x.dtype.kind in "biu":
+        x = x.astype(np.float64)
     return x / (1 + np.abs(x))
 
 

@@ -35,6 +35,8 @@ def _unless_zero(total: Any) -> Any:
 def _shifted(x: Any, axis: int) -> np.ndarray:
     """``x - max(x)`` in a new array."""
     x = np.asarray(x)
+    if x.dtype.kind not in "biuf":
+        raise TypeError(f"a softmax takes real numbers, but was given {x.dtype} of shape {x.shape}")
     x = x if x.dtype.kind == "f" else x.astype(np.float64)
     return np.subtract(x, _highest(x, axis), out=np.empty_like(x))
 
@@ -63,7 +65,11 @@ def _shares_vjp(g: Any, out: Any, dim: int) -> Any:
     return out * (g - _sum(g * out, dim))
 
 
-@derived(forward=lambda x, dim: _shares_on_arrays(x, axis_of("softmax", x, dim)))
+def _softmax_on_arrays(x: Any, dim: int) -> np.ndarray:
+    return _shares_on_arrays(x, axis_of("softmax", x, dim))
+
+
+@derived(forward=_softmax_on_arrays)
 def softmax(x: Any, dim: int) -> Any:
     """``exp(x) / sum(exp(x))`` along the axis ``dim``.
 
@@ -83,7 +89,13 @@ def softmax(x: Any, dim: int) -> Any:
 softmax.gradient(x=_shares_vjp)
 
 
-@derived(forward=lambda x, dim: _shares_on_arrays(np.negative(x), axis_of("softmin", x, dim)))
+def _softmin_on_arrays(x: Any, dim: int) -> np.ndarray:
+    x = np.asarray(x)
+    negative = np.negative(x.astype(np.float64) if x.dtype.kind in "biu" else x)  # -1 of unsigned integers is not
+    return _shares_on_arrays(negative, axis_of("softmin", x, dim))
+
+
+@derived(forward=_softmin_on_arrays)
 def softmin(x: Any, dim: int) -> Any:
     """``softmax(-x)``, and so with minus its gradient.
 

@@ -86,6 +86,8 @@ def _by_instance(x: Any, weight: Any, bias: Any, eps: float) -> tuple[Any, tuple
     n = math.prod(x.shape[2:])
     if n < 2:
         raise ValueError(f"instance norm takes more than one value per sample and channel, but was given {x.shape}")
+    if not x.shape[0]:
+        raise ValueError(f"instance norm takes one sample at least, but was given {x.shape}")
     statistics: dict[str, np.ndarray] = {}
     out = group_norm_of_channels(x, weight, bias, groups=x.shape[1], eps=eps, statistics=statistics)
     return out, (statistics["mean"].mean(0), unbiased(statistics["var"].mean(0), n))

@@ -50,7 +50,7 @@ def rms_norm(x: Any, normalized_shape: Shape, weight: Any = None, eps: float | N
         ValueError: shapes that do not fit.
     """
     dims = _check("rms_norm", x, normalized_shape, weight=weight)
-    eps = float(np.finfo(x.dtype).eps) if eps is None else eps
+    eps = float(np.finfo(x.dtype if x.dtype.kind == "f" else float).eps) if eps is None else eps
     return rms_norm_of_last(x, weight, dims=dims, eps=eps)
 
 
@@ -168,7 +168,7 @@ def _vjp_on_arrays(g: Any, x: Any, weight: Any, mean: Any, inv: Any, dims: int) 
     def compute(with_x: bool) -> dict[str, Any]:
         pieces = blocks(rows)
         dx = np.empty(x.shape if with_x else (0, n), x.dtype)
-        out, t, product = dx.reshape(-1, n), scratch(rows, pieces), scratch(rows, pieces)
+        out, t, product = dx.reshape(len(rows) if with_x else 0, n), scratch(rows, pieces), scratch(rows, pieces)
         of_weight, of_bias = [], []
         for piece in pieces:
             part, centred, inv_part = cotangents[piece], rows[piece], inv[piece]
