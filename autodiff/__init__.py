@@ -4,9 +4,7 @@ from . import primitives, scipy
 from .anomaly import detect_anomaly
 from .creation import array, tensor
 from .functional import (
-    checkpoint,
     custom_gradient,
-    drawing,
     elementwise_grad,
     grad,
     gradients,
@@ -19,6 +17,7 @@ from .functional import (
     vjp,
 )
 from .primitive import defvjp
+from .recompute import checkpoint, drawing
 from .tape import Tape, current_tape, enable_grad, is_recording, no_grad, set_grad_enabled
 from .tensor import Tensor
 

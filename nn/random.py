@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,7 +17,12 @@ _generator = np.random.default_rng()
 
 
 def manual_seed(seed: int) -> None:
-    """Start the generator of all initial values and masks again: the same seed, the same values."""
+    """Start the generator of all initial values and masks again: the same seed, the same values.
+
+    Raises:
+        TypeError: the seed is no integer.
+    """
+    seed = operator.index(seed)
     set_rng_state(np.random.default_rng(seed).bit_generator.state)
 
 

@@ -52,8 +52,7 @@ def center_rows(x: np.ndarray, out: np.ndarray) -> tuple[np.ndarray, np.ndarray,
     Returns:
         What was subtracted; what the means are more than that; and the mean squares about the exact means.
     """
-    n = x.shape[1]
-    one = ones(n, x.dtype)
+    n, one = max(x.shape[1], 1), ones(x.shape[1], x.dtype)
     subtracted = x @ one
     subtracted /= n
     np.subtract(x, subtracted[:, None], out=out)

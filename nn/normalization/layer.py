@@ -134,7 +134,7 @@ def _rms_on_arrays(x: Any, weight: Any = None, *, dims: int = 1, eps: float) -> 
     out, inv = np.empty(rows.shape, x.dtype), np.empty((len(rows), 1), x.dtype)
     for piece in blocks(rows):
         part = rows[piece]
-        inv[piece, 0] = 1 / np.sqrt(np.vecdot(part, part) / rows.shape[1] + eps)
+        inv[piece, 0] = 1 / np.sqrt(np.vecdot(part, part) / max(rows.shape[1], 1) + eps)
         _affine_in_place(np.multiply(part, inv[piece], out=out[piece]), weight, None)
     kept = x.shape[: x.ndim - dims] + (1,) * dims
     return out.reshape(x.shape).astype(dtype, copy=False), inv.reshape(kept)

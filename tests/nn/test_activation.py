@@ -331,3 +331,17 @@ def test_a_kernel_is_given_its_inputs_by_name_too_and_nothing_else() -> None:
     np.testing.assert_array_equal(scaled_sum(np.ones(2), factor=3, y=np.ones(2)), [6, 6])
     with pytest.raises(TypeError, match="unexpected keyword argument 'out'"):
         scaled_sum(np.ones(2), np.ones(2), 3, out=np.ones(2))
+
+
+@pytest.mark.parametrize("layer", [nn.Softmin(0), nn.Softsign(), nn.Hardshrink(), nn.Softmax(0), nn.SiLU()], ids=repr)
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8])
+def test_integers_do_not_wrap_around(layer: nn.Module, dtype: type) -> None:
+    x = np.array([np.iinfo(dtype).min, 0, 1, np.iinfo(dtype).max], dtype)
+    np.testing.assert_allclose(layer(x), layer(x.astype(float)))
+
+
+@pytest.mark.parametrize("layer", [nn.SiLU(), nn.ELU(), nn.GELU(), nn.Softmax(0), nn.LogSoftmax(0)], ids=repr)
+@pytest.mark.parametrize("x", [None, 1j])
+def test_what_is_no_real_number_is_refused(layer: nn.Module, x: Any) -> None:
+    with pytest.raises(TypeError, match="takes real numbers, but was given"):
+        layer(x)

@@ -94,3 +94,16 @@ def test_layers_that_do_nothing_hand_the_gradient_on():
     np.testing.assert_array_equal(hand.forward(X), X)
     np.testing.assert_array_equal(hand.backward(dy), dy)
     assert not np.shares_memory(hand.backward(dy), dy)
+
+
+def test_integers_have_no_gradient_by_hand():
+    hand = nn.by_hand(nn.Linear(4, 3, dtype=float))
+    hand.forward(np.ones((2, 4), int))
+    assert hand.backward(np.ones((2, 3))) is None
+    np.testing.assert_array_equal(hand.gradients["weight"], np.full((3, 4), 2.0))
+
+
+@pytest.mark.parametrize("other", [np.tanh, nn.Linear])
+def test_only_modules_are_run_by_hand(other):
+    with pytest.raises(TypeError, match="by_hand runs a module, not"):
+        nn.by_hand(other)

@@ -265,3 +265,21 @@ def test_shapes_that_do_not_fit_are_errors_that_show_them(case: str) -> None:
 def test_running_statistics_that_require_grad_are_refused(function: Any) -> None:
     with pytest.raises(TypeError, match="no gradient with respect to running_var"):
         function(np.ones((2, 3, 4)), np.zeros(3), Tensor(np.ones(3), requires_grad=True))
+
+
+def test_no_samples_leave_running_averages_alone() -> None:
+    layer = nn.InstanceNorm1d(2, track_running_stats=True)
+    with pytest.raises(ValueError, match="one sample at least"):
+        layer(np.zeros((0, 2, 5), np.float32))
+    np.testing.assert_array_equal(layer.running_mean, [0, 0])
+
+
+def test_nothing_to_normalise_has_a_gradient_of_nothing() -> None:
+    for layer in (nn.LayerNorm(0), nn.RMSNorm(0)):
+        x = Tensor(np.zeros((3, 0), np.float32), requires_grad=True)
+        layer(x).backward(np.zeros((3, 0)))
+        assert x.grad.shape == (3, 0)
+
+
+def test_integers_are_normalised_too() -> None:
+    np.testing.assert_allclose(nn.RMSNorm(2)(np.array([[3, 4]])).data, np.array([[3, 4]]) / np.sqrt(12.5), rtol=1e-6)

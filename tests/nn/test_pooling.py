@@ -126,3 +126,9 @@ def test_an_empty_batch_has_an_empty_result(function: Callable) -> None:
         y.sum().backward()
         assert y.shape == (0, 2, 2, 2)
         assert x.grad.shape == x.shape
+
+
+@pytest.mark.parametrize("dtype", [bool, complex])
+def test_only_real_numbers_have_a_largest(dtype: type) -> None:
+    with pytest.raises(TypeError, match="max_pool2d takes real numbers"):
+        max_pool2d(np.ones((1, 2, 2), dtype), 2)
