@@ -144,6 +144,9 @@ class Derived:
     def _without_gradient(self, *args: Any, **kwargs: Any) -> Any:
         raise TypeError(f"{self.__name__} has no gradient derived by hand: write it with {self.__name__}.gradient")
 
+    def __reduce__(self) -> str:
+        return self.__name__  # by pickle found again by its name in its module; a copy is the object itself
+
     def __repr__(self) -> str:
         return f"<derived {self.__name__}{self.signature}>"
 
