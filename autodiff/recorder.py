@@ -160,7 +160,7 @@ def recorder_source(primitive: Primitive, *, depth: int = 1, reflected: bool = F
     for p in primitive.parameters:
         if p.name in primitive.constants:
             lines += [f"    if type({p.name}) in tensors:", f"        {p.name} = {p.name}._data"]
-        elif p.name not in arguments and p.default is p.empty:
+        elif p.name not in arguments and (p.default is p.empty or p.kind is p.KEYWORD_ONLY):
             lines += [
                 f"    if type({p.name}) in tensors:",
                 f"        {p.name} = untracked({p.name}, {p.name!r}, {primitive.name!r})",
@@ -268,7 +268,8 @@ def operand(value: Any, name: str) -> Any:
     """
     array = foreign(value)
     if array is NotImplemented:
-        raise TypeError(f"{name} was given a {type(value).__name__}, which is neither a Tensor nor array-like")
+        kind = f"{type(value).__module__}.{type(value).__qualname__}"
+        raise TypeError(f"{name} was given a {kind}, which is neither a Tensor nor array-like")
     return array
 
 

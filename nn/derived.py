@@ -35,7 +35,7 @@ def derived(
     forward: Callable | None = None,
     residuals: Sequence[str] = (),
     constants: Sequence[str] = (),
-    kind: Literal["elementwise", "mix"] = "mix",
+    kind: Literal["elementwise", "linear", "mix"] = "mix",
 ) -> Any:
     """Declare the decorated tensor expression as one half of a pair; ``gradient`` adds the other.
 
@@ -56,7 +56,7 @@ def derived(
             ``(out, *residuals)``. Callers get ``out`` alone.
         constants: the arguments that a joint gradient leaves out, besides those that can only be given by keyword.
         kind: "elementwise" if entry i of the output depends on entry i of the input alone, so that structural zeros
-            (see ``defvjp``) pass through.
+            (see ``defvjp``) pass through; "linear" if it moves entries about.
     """
 
     def declare(expression: Callable) -> Derived:
@@ -74,7 +74,7 @@ class Derived:
         forward: Callable | None,
         residuals: tuple,
         constants: tuple,
-        kind: Literal["elementwise", "mix"],
+        kind: Literal["elementwise", "linear", "mix"],
     ) -> None:
         self.expression = expression
         self.forward = on_arrays(forward)(expression) if forward else expression
@@ -113,7 +113,7 @@ class Derived:
         defvjp(
             function, kind=self.kind, broadcasts=False, residuals=self.residuals, constants=self.constants, **options
         )
-        self._record = compile_recorder(REGISTRY[function], depth=2)
+        self._record = self._compile_and_record
         return joint
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -136,8 +136,16 @@ class Derived:
         """The output of ``expression`` or ``forward``, and its residuals."""
         return result if self.residuals else (result,)
 
+    def _compile_and_record(self, *args: Any, **kwargs: Any) -> Any:
+        """The first call on tensors: importing a library of layers compiles none that is never used."""
+        self._record = compile_recorder(REGISTRY[self.forward], depth=2)
+        return self._record(*args, **kwargs)
+
     def _without_gradient(self, *args: Any, **kwargs: Any) -> Any:
         raise TypeError(f"{self.__name__} has no gradient derived by hand: write it with {self.__name__}.gradient")
+
+    def __reduce__(self) -> str:
+        return self.__name__  # by pickle found again by its name in its module; a copy is the object itself
 
     def __repr__(self) -> str:
         return f"<derived {self.__name__}{self.signature}>"

@@ -10,6 +10,7 @@ from types import ModuleType
 import numpy as np
 
 import autodiff.scipy
+import nn
 from autodiff.dispatch import qualified_name
 from autodiff.primitive import CONSTANTS, IMPLEMENTATIONS, REFUSED, REGISTRY
 
@@ -68,6 +69,16 @@ def scipys() -> dict[str, list[str]]:
     return {f"autodiff.scipy.{name}": sorted(module.__all__) for name, module in modules.items()}
 
 
+def layers() -> dict[str, list[str]]:
+    """By file, the layers, losses and containers of ``nn``."""
+    found = defaultdict(list)
+    for name in nn.__all__:
+        value = getattr(nn, name)
+        if isinstance(value, type) and issubclass(value, nn.Module) and value is not nn.Module:
+            found[value.__module__.split(".")[1]].append(name)
+    return {f"nn.{file}": sorted(names) for file, names in sorted(found.items())}
+
+
 def refused() -> dict[str, list[str]]:
     """By reason, the functions that raise for a tensor that requires grad."""
     found = defaultdict(list)
@@ -88,6 +99,7 @@ def tables() -> list[str]:
         table(("NumPy, by file of rules", "Functions"), differentiable()),
         table(("SciPy, under its own names", "Functions"), scipys()),
         table(("Refused, for the reason that", "Functions"), refused()),
+        table(("`nn`, by file or folder", "Layers and losses"), layers()),
     ]
 
 

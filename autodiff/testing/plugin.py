@@ -48,7 +48,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(GradientSummary())
     if pattern is not None:
         if config.getoption("numprocesses", None):
-            raise pytest.UsageError("--grad-mutate runs in one process: use -n 0, and --grad-mutate-shard 1/4 ... for several")
+            raise pytest.UsageError("--grad-mutate runs in one process: -n 0; for several, --grad-mutate-shard 1/4")
         runs = import_module("autodiff.testing.mutation.run")
         config.pluginmanager.register(
             runs.MutationRun(config, pattern, _shard(config.getoption("--grad-mutate-shard")))

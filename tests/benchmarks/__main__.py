@@ -29,12 +29,14 @@ from . import long_tape, memory, report  # noqa: E402  # after the environment i
 from .alone import import_time  # noqa: E402
 from .arrays import ARRAYS  # noqa: E402
 from .chains import CHAINS  # noqa: E402
+from .layers import LAYERS  # noqa: E402
 from .matrices import PRODUCTS  # noqa: E402
 from .measuring import check_agreement, measure  # noqa: E402
 from .mlp import STEPS  # noqa: E402
 from .optimizers import OPTIMIZERS  # noqa: E402
+from .regularized import REGULARIZED  # noqa: E402
 
-WORKLOADS = {w.name: w for w in (*CHAINS, *STEPS, *PRODUCTS, *ARRAYS, *OPTIMIZERS)}
+WORKLOADS = {w.name: w for w in (*CHAINS, *STEPS, *REGULARIZED, *PRODUCTS, *ARRAYS, *LAYERS, *OPTIMIZERS)}
 ALONE = ("long-tape", "memory", "import")
 LIBRARIES = ("numpy", "scipy", "torch", "autograd", "jax")
 

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 HAND, OURS = "hand", "ours"
-TURN = 0.004
-"""Seconds that an implementation runs at a time: enough to warm the caches again after the others."""
+TURN, RUNS = 0.004, 3
+"""Seconds and runs that an implementation has at a time, at least: enough to warm the caches again after the others."""
 
 
 class Implementation(NamedTuple):
@@ -94,13 +94,14 @@ def measure(workload: Workload, seconds: float) -> dict[str, Times]:
     """
     implementations = prepare(workload.makers)
     once = {name: min(_runs(i.step, 2)) for name, i in implementations.items()}
-    rounds = max(3, int(seconds / max(TURN, once[OURS])))
-    every = {name: min(rounds // 3, max(1, round(t / max(TURN, once[OURS]) / 3))) for name, t in once.items()}
+    turn_of_ours = max(TURN, RUNS * once[OURS])
+    rounds = max(3, int(seconds / turn_of_ours))
+    every = {name: min(rounds // 3, max(1, round(RUNS * t / turn_of_ours / 3))) for name, t in once.items()}
     times: dict[str, list[float]] = {name: [] for name in implementations}
     for turn in range(rounds):
         for name, implementation in implementations.items():
             if turn % every[name] == 0:
-                times[name] += _runs(implementation.step, max(1, int(TURN / once[name])))
+                times[name] += _runs(implementation.step, max(RUNS, int(TURN / once[name])))
     n = workload.operations
     return {name: Times(min(t) / n, statistics.median(t) / n, len(t)) for name, t in times.items()}
 

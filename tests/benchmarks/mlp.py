@@ -5,6 +5,7 @@ A step computes the mean cross-entropy, its gradients, and the new parameters.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -95,6 +96,19 @@ def products(problem: Problem, rate: float) -> Implementation:
     return Implementation(step, lambda _: [])
 
 
+def training(model: Callable, criterion: Callable, optimizer: Any, inputs: Callable, target: Any) -> Callable[[], Any]:
+    """A step as PyTorch's users write it, and ours."""
+
+    def step() -> Any:
+        optimizer.zero_grad()
+        loss = criterion(model(inputs()), target)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return step
+
+
 def ours(problem: Problem, rate: float) -> Implementation:
     import nn
     import optim
@@ -106,16 +120,7 @@ def ours(problem: Problem, rate: float) -> Implementation:
     for parameter, value in zip(parameters, problem.parameters, strict=True):
         parameter.data = value.copy()
     optimizer = optim.SGD(model.parameters(), lr=rate, momentum=MOMENTUM)
-    criterion = nn.CrossEntropyLoss()
-    x, target = problem.x, problem.target
-
-    def step() -> Tensor:
-        optimizer.zero_grad()
-        loss = criterion(model(Tensor(x)), target)
-        loss.backward()
-        optimizer.step()
-        return loss
-
+    step = training(model, nn.CrossEntropyLoss(), optimizer, partial(Tensor, problem.x), problem.target)
     return Implementation(
         step, lambda loss: [loss.data, *(p.grad.data for p in parameters), *(p.data for p in parameters)]
     )
@@ -132,15 +137,8 @@ def pytorch(problem: Problem, rate: float) -> Implementation:
     for parameter, value in zip(parameters, problem.parameters, strict=True):
         parameter.data = torch.from_numpy(value.copy())
     optimizer = torch.optim.SGD(model.parameters(), lr=rate, momentum=MOMENTUM)
-    criterion = nn.CrossEntropyLoss()
     x, target = torch.from_numpy(problem.x), torch.from_numpy(problem.target)
-
-    def step() -> torch.Tensor:
-        optimizer.zero_grad()
-        loss = criterion(model(x), target)
-        loss.backward()
-        optimizer.step()
-        return loss
+    step = training(model, nn.CrossEntropyLoss(), optimizer, lambda: x, target)
 
     def read(loss: torch.Tensor) -> list:
         return [loss.detach().numpy(), *(p.grad.numpy() for p in parameters), *(p.detach().numpy() for p in parameters)]

@@ -49,7 +49,7 @@ def _time(seconds: float) -> str:
 
 
 def _bound(name: str, bound: float) -> str:
-    return f"<= {bound} hand" if name == HAND else f">= {bound} {name}"
+    return f"<= {bound} hand" if name == HAND else f">= {bound:.3g} {name}"
 
 
 def _verdict(workload: Workload, found: Mapping[str, float]) -> str:

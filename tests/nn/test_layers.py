@@ -27,7 +27,9 @@ CONTAINERS = {"Module", "ModuleDict", "ModuleList"}
 
 
 def test_every_layer_has_an_example() -> None:
-    public = {name for name in nn.__all__ if isinstance(getattr(nn, name), type) and issubclass(getattr(nn, name), nn.Module)}
+    public = {
+        name for name in nn.__all__ if isinstance(getattr(nn, name), type) and issubclass(getattr(nn, name), nn.Module)
+    }
     assert public - CONTAINERS == {type(case.build()).__name__ for case in LAYERS}
 
 
@@ -82,7 +84,9 @@ def test_gradient_by_hand_tape_of_the_expression_and_differences_agree(case: Lay
 @each_layer
 def test_single_precision_stays_single_precision(case: Layer) -> None:
     single, double = (run(case.build(dtype), case.draw(), dtype) for dtype in (np.float32, np.float64))
-    for found, expected in zip((single[0], *single[1], *single[2].values()), (double[0], *double[1], *double[2].values())):
+    for found, expected in zip(
+        (single[0], *single[1], *single[2].values()), (double[0], *double[1], *double[2].values())
+    ):
         assert found.dtype == np.float32
         agree([np.asarray(found)], [np.asarray(expected)], rtol=1e-4)
 
