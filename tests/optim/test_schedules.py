@@ -46,7 +46,7 @@ steps = st.integers(0, 300)
         (partial(schedules.sequential, schedules=[lambda t: t, lambda t: -t], milestones=[0]), [0, -1, -2]),
         (partial(schedules.chained, schedules=[lambda t: 2 * t, lambda t: t]), [0, 2, 8]),
     ],
-    ids=str,
+    ids=lambda value: value.func.__name__ if isinstance(value, partial) else "",
 )
 def test_worked_example(schedule: schedules.Schedule, expected: list[float]) -> None:
     assert [schedule(t) for t in range(len(expected))] == pytest.approx(expected, abs=1e-15)
