@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..arguments import array
 from ..derived import derived, on_arrays
 from ..sums import ones
 from .labels import (
@@ -21,7 +22,6 @@ from .labels import (
 from .reduction import (
     Loss,
     Reduction,
-    array,
     check_count,
     check_floating,
     check_reduction,

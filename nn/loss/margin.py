@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..arguments import untracked
+from ..arguments import array, untracked
 from ..derived import derived
 from .labels import Labels, class_axis, class_labels, class_weights
 from .probability import sigmoid, softplus
 from .reduction import (
     Loss,
     Reduction,
-    array,
     check_count,
     check_floating,
     check_reduction,
@@ -73,6 +72,8 @@ def margin_ranking_loss(x1: Any, x2: Any, target: Any, margin: float = 0.0, *, r
         d/dx1 = -target = -d/dx2
         d/dtarget = x2 - x1
 
+    As in PyTorch, targets other than 1 and -1 are not refused: they are factors of the difference.
+
     Raises:
         ValueError: the shapes differ, even where they would broadcast; the mean of no entries.
     """
@@ -100,6 +101,8 @@ def soft_margin_loss(x: Any, target: Any, *, reduction: Reduction = "mean") -> A
 
         d/dx = -target * s
         d/dtarget = -x * s
+
+    As in PyTorch, other targets are not refused: they are factors of x.
 
     Raises:
         ValueError: the shapes differ, even where they would broadcast; the mean of no entries.

@@ -46,6 +46,12 @@ def in_one_dtype(*arrays: Any) -> tuple:
     return (dtype, *(a if a is None else a.astype(wide, copy=False) for a in arrays))
 
 
+def check_eps(name: str, eps: float | None) -> None:
+    """Raise ValueError for a negative number, of which with a small variance there is no square root."""
+    if eps is not None and not eps >= 0:
+        raise ValueError(f"{name}: eps is at least 0, not {eps}")
+
+
 def center_rows(x: np.ndarray, out: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Write the rows without their means to ``out``, up to rounding.
 

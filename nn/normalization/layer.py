@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from ..arguments import array
 from ..derived import derived, on_arrays
 from ..module import Module
 from ..parameter import Parameter
 from ..sums import ones
-from .blocks import affine, blocks, center_rows, in_one_dtype, on_demand, scratch, split, total
+from .blocks import affine, blocks, center_rows, check_eps, in_one_dtype, on_demand, scratch, split, total
 
 Shape = int | Sequence[int]
 
@@ -33,6 +34,8 @@ def layer_norm(x: Any, normalized_shape: Shape, weight: Any = None, bias: Any = 
     Raises:
         ValueError: shapes that do not fit.
     """
+    x = array(x)
+    check_eps("layer_norm", eps)
     dims = _check("layer_norm", x, normalized_shape, weight=weight, bias=bias)
     return layer_norm_of_last(x, weight, bias, dims=dims, eps=eps)
 
@@ -49,19 +52,24 @@ def rms_norm(x: Any, normalized_shape: Shape, weight: Any = None, eps: float | N
     Raises:
         ValueError: shapes that do not fit.
     """
+    x = array(x)
+    check_eps("rms_norm", eps)
     dims = _check("rms_norm", x, normalized_shape, weight=weight)
     eps = float(np.finfo(x.dtype if x.dtype.kind == "f" else float).eps) if eps is None else eps
     return rms_norm_of_last(x, weight, dims=dims, eps=eps)
 
 
-def _as_shape(normalized_shape: Shape) -> tuple[int, ...]:
-    return (normalized_shape,) if isinstance(normalized_shape, (int, np.integer)) else tuple(normalized_shape)
+def _as_shape(name: str, normalized_shape: Shape) -> tuple[int, ...]:
+    shape = (normalized_shape,) if isinstance(normalized_shape, (int, np.integer)) else tuple(normalized_shape)
+    if not shape:
+        raise ValueError(f"{name}: normalized_shape has the length of one axis at least, but is {normalized_shape}")
+    return shape
 
 
 def _check(name: str, x: Any, normalized_shape: Shape, **parameters: Any) -> int:
     """How many axes are normalised over."""
-    shape = _as_shape(normalized_shape)
-    if not shape or x.shape[-len(shape) :] != shape:
+    shape = _as_shape(name, normalized_shape)
+    if x.shape[-len(shape) :] != shape:
         raise ValueError(f"{name} over {shape} takes an input whose last axes are these, but was given {x.shape}")
     for argument, value in parameters.items():
         if value is not None and value.shape != shape:
@@ -242,7 +250,8 @@ class LayerNorm(Module):
         *,
         dtype: DTypeLike | None = None,
     ) -> None:
-        self.normalized_shape = _as_shape(normalized_shape)
+        check_eps("LayerNorm", eps)
+        self.normalized_shape = _as_shape("LayerNorm", normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
         self.dtype = dtype
@@ -279,7 +288,8 @@ class RMSNorm(Module):
         *,
         dtype: DTypeLike | None = None,
     ) -> None:
-        self.normalized_shape = _as_shape(normalized_shape)
+        check_eps("RMSNorm", eps)
+        self.normalized_shape = _as_shape("RMSNorm", normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
         self.dtype = dtype
