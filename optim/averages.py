@@ -211,14 +211,14 @@ class AveragedModel:
         return [
             (own, name, np.asarray(getattr(module, name)))
             for own, module in zip(self.module.modules(), model.modules())
-            for name in buffer_names(module)
+            for name in module.own_buffers()
         ]
 
     def _swap(self, model: Any) -> None:
         for a, p in self._pairs(model):
             a.data, p.data = p.data, a.data
         for own, module in zip(self.module.modules(), model.modules()):
-            for name in buffer_names(module):
+            for name in module.own_buffers():
                 mine, other = getattr(own, name), getattr(module, name)
                 setattr(own, name, other)
                 setattr(module, name, mine)
@@ -232,8 +232,8 @@ def update_bn(loader: Iterable[Any], model: Any) -> None:
 
     Args:
         loader: inputs of the model, or tuples or lists whose first entry is one.
-        model: its batch norms are the modules with ``running_mean``, ``running_var``, ``num_batches_tracked`` and
-            ``momentum``. Each module is in training, or not, afterwards as before.
+        model: its batch norms are the modules whose class, or one it derives from, is called BatchNorm... Each module
+            is in training, or not, afterwards as before.
 
     Raises:
         ValueError: the loader has no batches. After this, or an error of the model, the statistics are the old ones.
@@ -330,16 +330,10 @@ def move(averaged: list[np.ndarray], current: list[np.ndarray], weight: float) -
             part += difference
 
 
-def buffer_names(module: Any) -> list[str]:
-    """The names of a module's own buffers."""
-    return getattr(module, "own_buffers", list)()
-
-
 def _is_batch_norm(module: Any) -> bool:
-    found = vars(module)
-    return "momentum" in found and all(
-        found.get(name) is not None for name in ("running_mean", "running_var", "num_batches_tracked")
-    )
+    """By its class, or one that it derives from; the name tells, as this package knows no layers."""
+    named = any(kind.__name__.startswith("BatchNorm") for kind in type(module).__mro__)
+    return named and module.running_mean is not None
 
 
 def _check_decay(decay: float) -> None:

@@ -91,7 +91,8 @@ class Optimizer:
             ValueError, TypeError: as when the optimiser is made; nothing has changed then.
         """
         what = type(self).__name__
-        unknown = [key for key in group if key not in self.defaults and key != "params"]
+        extra = {"initial_lr": group["initial_lr"]} if "initial_lr" in group else {}  # for a scheduler that goes on
+        unknown = [key for key in group if key not in (*self.defaults, *extra, "params")]
         if unknown or "params" not in group:
             raise ValueError(
                 f"{what}: a group has 'params' and may have {', '.join(self.defaults)}; this one has {[*group]}"
@@ -103,7 +104,7 @@ class Optimizer:
         for name, parameter in new.items():
             self.check_parameter(name, parameter)
         names, tensors = [*new], [*new.values()]
-        self.param_groups.append({"params": tensors, "names": names, **hyperparameters})
+        self.param_groups.append({"params": tensors, "names": names, **hyperparameters, **extra})
         self._set_packs([*self._packs, packed(names, tensors, [{} for _ in names], self.elementwise)])
         self._checked.append(([], {}))
 

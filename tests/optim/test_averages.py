@@ -14,28 +14,9 @@ import optim
 from autodiff import Tensor
 
 
-class Normalize(nn.Module):
-    """Batch norm without parameters, as plain as can be."""
-
-    def __init__(self, channels: int, momentum: float | None = 0.1) -> None:
-        self.momentum = momentum
-        self.running_mean = np.zeros(channels)
-        self.running_var = np.ones(channels)
-        self.num_batches_tracked = np.array(0)
-
-    def own_buffers(self, persistent: bool = False) -> list[str]:
-        return ["running_mean", "running_var", "num_batches_tracked"]
-
-    def forward(self, x: Any) -> Any:
-        mean, var = self.running_mean, self.running_var
-        if self.training:
-            mean, var = np.mean(x, axis=0), np.var(x, axis=0)
-            self.num_batches_tracked = self.num_batches_tracked + 1
-            share = self.momentum if self.momentum is not None else 1 / self.num_batches_tracked
-            self.running_mean = (1 - share) * self.running_mean + share * np.asarray(Tensor(mean).detach().data)
-            unbiased = Tensor(var).detach().data * (len(x) / (len(x) - 1))
-            self.running_var = (1 - share) * self.running_var + share * unbiased
-        return (x - mean) / np.sqrt(var + 1e-5)
+def normalize(channels: int, momentum: float | None = 0.1) -> nn.BatchNorm1d:
+    """Batch norm without parameters."""
+    return nn.BatchNorm1d(channels, momentum=momentum, affine=False, dtype=np.float64)
 
 
 def linear(seed: int = 0) -> nn.Linear:
@@ -180,7 +161,7 @@ def test_the_averages_of_training_do_better_than_its_noisy_last_step() -> None:
 
 
 def test_a_model_is_evaluated_with_the_averages_and_has_its_own_parameters_back_after_an_error() -> None:
-    model = nn.Sequential(linear(), Normalize(2))
+    model = nn.Sequential(linear(), normalize(2))
     averaged = optim.AveragedModel(model)
     averaged.update_parameters(model)
     change(model, 1)
@@ -226,7 +207,7 @@ def test_state_without_a_count_is_refused_and_changes_nothing(count: Any) -> Non
 
 
 def test_buffers_are_copied_or_averaged_and_counts_always_copied() -> None:
-    model = nn.Sequential(linear(), Normalize(2))
+    model = nn.Sequential(linear(), normalize(2))
     copied, averaged = optim.AveragedModel(model), optim.AveragedModel(model, use_buffers=True)
     for n, mean in enumerate(([2.0, 4.0], [4.0, 8.0], [6.0, 0.0]), start=1):
         model[1].running_mean, model[1].num_batches_tracked = np.array(mean), np.array(n)
@@ -264,7 +245,7 @@ def batches(seed: int = 0) -> list[np.ndarray]:
 
 
 def test_statistics_are_the_means_over_all_batches_and_modes_are_kept() -> None:
-    model = nn.Sequential(Normalize(3), linear(), Normalize(2, momentum=0.7)).train()
+    model = nn.Sequential(normalize(3), linear(), normalize(2, momentum=0.7)).train()
     model[0](batches()[0])
     model[2].eval()
     optim.update_bn(batches(), model)
@@ -276,7 +257,7 @@ def test_statistics_are_the_means_over_all_batches_and_modes_are_kept() -> None:
 
 
 def test_batches_may_be_tuples_and_the_loader_a_generator() -> None:
-    model, other = Normalize(3), Normalize(3)
+    model, other = normalize(3), normalize(3)
     optim.update_bn(batches(), model)
     optim.update_bn(((b, "target") for b in batches()), other.eval())
     np.testing.assert_array_equal(model.running_var, other.running_var)
@@ -285,7 +266,7 @@ def test_batches_may_be_tuples_and_the_loader_a_generator() -> None:
 
 def test_statistics_are_pytorchs() -> None:
     torch = pytest.importorskip("torch")
-    model, peer = Normalize(3), torch.nn.BatchNorm1d(3, dtype=torch.float64)
+    model, peer = normalize(3), torch.nn.BatchNorm1d(3, dtype=torch.float64)
     optim.update_bn(batches(), model)
     torch.optim.swa_utils.update_bn([torch.tensor(b) for b in batches()], peer)
     np.testing.assert_allclose(model.running_mean, peer.running_mean.numpy(), rtol=1e-12)
@@ -293,12 +274,12 @@ def test_statistics_are_pytorchs() -> None:
 
 
 def test_a_batch_norm_that_no_batch_reaches_starts_afresh_as_in_pytorch() -> None:
-    norm = Normalize(3)
+    norm = normalize(3)
     norm.running_mean, norm.running_var = np.full(3, np.nan), np.full(3, np.nan)
 
     class WithSpare(nn.Module):
         def __init__(self) -> None:
-            self.used, self.spare = Normalize(3), norm
+            self.used, self.spare = normalize(3), norm
 
         def forward(self, x: Any) -> Any:
             return self.used(x)
@@ -317,7 +298,7 @@ def failing() -> Iterable[np.ndarray]:
     "loader, error", [(failing(), OSError), ([], ValueError), ([np.ones((3, 3)), np.ones((3, 5))], ValueError)]
 )
 def test_statistics_are_the_old_ones_after_an_error(loader: Any, error: type) -> None:
-    model = nn.Sequential(Normalize(3)).train()
+    model = nn.Sequential(normalize(3)).train()
     model(batches()[2])
     model.eval()
     before = {key: np.copy(value) if isinstance(value, np.ndarray) else value for key, value in vars(model[0]).items()}
@@ -343,3 +324,11 @@ def test_swa_rate_goes_from_where_another_scheduler_left_it_to_its_own() -> None
         found.append(optimizer.param_groups[0]["lr"])
     assert found == pytest.approx([0.5, 0.25, 0.125, 0.0875, 0.05, 0.05, 0.05])
     assert json.loads(json.dumps(swa.state_dict())) == swa.state_dict()
+
+
+def test_norms_of_each_sample_by_itself_are_left_alone() -> None:
+    model = nn.InstanceNorm1d(3, track_running_stats=True)
+    model(np.random.default_rng(0).normal(size=(4, 3, 5)).astype(np.float32))
+    before = model.state_dict()
+    optim.update_bn(batches(), model)
+    assert_equal(model.state_dict(), before)

@@ -304,6 +304,12 @@ def test_last_epoch_goes_on_with_the_same_rates(text: str) -> None:
     assert course(resumed, again, STEPS - 43) == expected
 
 
+def test_a_group_may_bring_the_rate_that_a_scheduler_goes_on_from() -> None:
+    parameter = Tensor([1.0], requires_grad=True)
+    optimizer = optim.SGD([{"params": [parameter], "lr": 0.5, "initial_lr": 2.0}])
+    assert optim.StepLR(optimizer, 3, last_epoch=5).get_last_lr() == [pytest.approx(0.02)]
+
+
 def test_saved_state_does_not_change_with_the_scheduler() -> None:
     scheduler = made("SequentialLR(o, [CyclicLR(o, 0.1, 0.6, 10), StepLR(o, 9)], [20])", OURS, our_optimizer("Adam"))
     saved = scheduler.state_dict()
