@@ -4,7 +4,6 @@ from . import primitives, scipy
 from .anomaly import detect_anomaly
 from .creation import array, tensor
 from .functional import (
-    checkpoint,
     custom_gradient,
     elementwise_grad,
     grad,
@@ -18,6 +17,7 @@ from .functional import (
     vjp,
 )
 from .primitive import defvjp
+from .recompute import checkpoint, drawing
 from .tape import Tape, current_tape, enable_grad, is_recording, no_grad, set_grad_enabled
 from .tensor import Tensor
 
@@ -30,6 +30,7 @@ __all__ = [
     "custom_gradient",
     "defvjp",
     "detect_anomaly",
+    "drawing",
     "elementwise_grad",
     "enable_grad",
     "grad",

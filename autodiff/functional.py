@@ -11,172 +11,21 @@ respect to these (a penalty on it, a differential equation), call it on ``Tensor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
-from contextvars import ContextVar
+from collections.abc import Callable, Sequence
 from functools import wraps
-from math import prod
 from typing import Any
 
 import numpy as np
 
 from .backward import pull
-from .batching import Batch, spread
-from .recorder import make_node, record_outputs, tensor_types, wrap
-from .support import Support
-from .tape import Leaf, Node, current, is_recording, next_position, recording
+from .boundary import Call, Opaque, reaches, units
+from .recorder import make_node, tensor_types, wrap
+from .tape import Node, is_recording
 from .tensor import Tensor
 from .tree import flatten
 
-ENTRIES_AT_ONCE = 2**18
-"""How many entries the cotangents of one array may have in all when they are pulled back together: 2 MB of float64."""
 
-FEW = 8
-"""Rows that must fit in for it to be worth it."""
-
-_depth: ContextVar[int] = ContextVar("depth", default=0)
-"""How many transforms are at work around this code."""
-
-
-class _Pullback:
-    """A pull-back whose rule drops structural zeros and saves nothing that depends on a tracked value."""
-
-    selects = writes = False
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def run(self, g: Any, saved: Any, parents: tuple) -> Sequence:
-        """The cotangent itself, for every parent."""
-        return [(parent, g) for parent in parents]
-
-    def run_supported(self, g: Any, saved: Any, node: Node, support: Support | None) -> tuple[Sequence, list]:
-        return self.run(g, saved, node.parents), [None] * len(node.parents)
-
-    def lift(self, node: Node) -> Any:
-        return node.saved
-
-
-_INPUT = _Pullback("input")
-
-
-class _Call:
-    """A call of a function on boundary tensors, one for each leaf of its differentiable arguments."""
-
-    def __init__(self, run: Callable[[list[Tensor]], Any], values: Sequence[Any], what: str) -> None:
-        self.plain = [not isinstance(value, Tensor) for value in values]
-        self.numbers = [isinstance(value, (float, complex, np.generic)) for value in values]
-        self.position = next_position()
-        inputs = [self._boundary(value, what) for value in values]
-        self.nodes = [t._node for t in inputs]
-        self.shapes = [(t.shape, t.dtype) for t in inputs]
-        self.what = what
-        mode, depth = recording.get(), _depth.get()
-        recording.set(current.get())
-        _depth.set(depth + 1)
-        try:
-            self.result = run(inputs)
-        finally:
-            recording.set(mode)
-            _depth.set(depth)
-
-    def _boundary(self, value: Any, what: str) -> Tensor:
-        data = value._data if isinstance(value, Tensor) else np.asarray(value)
-        if data.dtype.kind not in "fc":
-            raise TypeError(
-                f"{what}: an argument of type {data.dtype} cannot be differentiated; write 3.0 for 3, or use argnums "
-                "to choose the arguments that matter"
-            )
-        outer = value._node if isinstance(value, Tensor) else None
-        node = make_node(_INPUT, () if outer is None else (outer,), (), data, data.shape, data.dtype, 5)
-        node.position = self.position
-        return wrap(data, node)
-
-    @property
-    def nested(self) -> bool:
-        """Whether somebody may want to differentiate the results."""
-        return _depth.get() > 0 or not all(self.plain)
-
-    def pull(self, outputs: Sequence[Any], gradients: Sequence[Any], retain_graph: bool = False) -> list[Any]:
-        """The cotangents of the inputs, given those of outputs; plain for plain inputs unless nested."""
-        tracked = [(t, g) for t, g in zip(outputs, gradients, strict=True) if _reaches(t, self.position)]
-        found: dict[Any, Any] = {}
-        if tracked:
-            found = pull(
-                [t for t, _ in tracked],
-                [g for _, g in tracked],
-                floor=self.position,
-                retain_graph=retain_graph,
-                create_graph=self.nested,
-                what=self.what,
-            )
-        return [self._present(i, found.get(node)) for i, node in enumerate(self.nodes)]
-
-    def pull_rows(self, output: Tensor) -> list[np.ndarray]:
-        """The Jacobian of an output with respect to each input, its rows along one axis; for plain results only.
-
-        The rows are pulled back side by side, as many at a time as fit into a cache. Where a rule needs a real array,
-        or only a few rows fit, each has a pass of its own; so it has where a rule fails, which then raises its error.
-        """
-        size = output.size
-        at_once = min(ENTRIES_AT_ONCE // max(self._largest(output), 1), size)
-        if at_once >= min(FEW, size):
-            with suppress(Exception):  # of a rule that is given a batch; of one that fails, the passes below raise it
-                parts = [self._pull_units(output, range(i, min(i + at_once, size))) for i in range(0, size, at_once)]
-                return [np.concatenate(column) for column in zip(*parts, strict=True)]
-        rows = [self.pull([output], [unit], retain_graph=True) for unit in _units(output)]
-        return [np.stack(column) for column in zip(*rows, strict=True)]
-
-    def _largest(self, output: Tensor) -> int:
-        """The number of entries of the largest array between the inputs and an output."""
-        pending, met, largest = [output._node], {output._node}, 0
-        while pending:
-            node = pending.pop()
-            sizes = node.shape if node.shape and isinstance(node.shape[0], tuple) else (node.shape,)
-            largest = max(largest, *map(prod, sizes))
-            if node.position > self.position:
-                fresh = [parent for parent in node.parents if parent not in met]
-                met.update(fresh)
-                pending += fresh
-        return largest
-
-    def _pull_units(self, output: Tensor, rows: range) -> list[np.ndarray]:
-        count = len(rows)
-        units = np.zeros((count, output.size), output.dtype)
-        units[np.arange(count), rows] = 1
-        batch = Batch(units.reshape(count, *output.shape))
-        found = pull([output], [batch], floor=self.position, retain_graph=True, what=self.what)
-        columns = zip(self.nodes, self.shapes, strict=True)
-        return [spread(found.get(node, np.zeros((), dtype)), count, shape) for node, (shape, dtype) in columns]
-
-    def _present(self, i: int, gradient: Any) -> Any:
-        if gradient is None:
-            gradient = np.zeros(*self.shapes[i])
-        if self.nested:
-            return wrap(gradient, None)
-        gradient = np.array(gradient)
-        return gradient[()] if self.numbers[i] else gradient
-
-    def show(self, output: Any) -> Any:
-        """An output as the caller should see it."""
-        if not isinstance(output, Tensor) or self.nested:
-            return output
-        return output._data[()] if output.ndim == 0 else output._data
-
-
-def _units(output: Tensor) -> Iterator[np.ndarray]:
-    """For each entry of an output, the cotangent that is 1 there and 0 elsewhere."""
-    for index in np.ndindex(output.shape):
-        unit = np.zeros(output.shape, output.dtype)
-        unit[index] = 1
-        yield unit
-
-
-def _reaches(output: Any, position: int) -> bool:
-    return isinstance(output, Tensor) and output._node is not None and output._node.position >= position
-
-
-def _call(f: Callable, args: tuple, kwargs: dict, argnums: int | tuple[int, ...], what: str) -> tuple[_Call, Callable]:
+def _call(f: Callable, args: tuple, kwargs: dict, argnums: int | tuple[int, ...], what: str) -> tuple[Call, Callable]:
     """Call ``f`` on boundary tensors; also returns how to arrange gradients like the arguments."""
     chosen = (argnums,) if isinstance(argnums, int) else tuple(argnums)
     if any(not -len(args) <= i < len(args) for i in chosen):
@@ -188,7 +37,7 @@ def _call(f: Callable, args: tuple, kwargs: dict, argnums: int | tuple[int, ...]
         replaced = dict(zip(chosen, build(tensors), strict=True))
         return f(*[replaced.get(i, arg) for i, arg in enumerate(args)], **kwargs)
 
-    call = _Call(run, leaves, what)
+    call = Call(run, leaves, what)
 
     def arrange(gradients: list[Any]) -> Any:
         built = build(gradients)
@@ -229,7 +78,7 @@ def value_and_grad(f: Callable, argnums: int | tuple[int, ...] = 0, has_aux: boo
     return transformed
 
 
-def _show_all(call: _Call, tree: Any) -> Any:
+def _show_all(call: Call, tree: Any) -> Any:
     leaves, build = flatten(tree)
     return build([call.show(leaf) for leaf in leaves])
 
@@ -329,10 +178,10 @@ def jacobian(f: Callable, argnums: int | tuple[int, ...] = 0) -> Callable:
         blocks = []
         for output in outputs:
             shape = np.shape(output)
-            if np.size(output) == 0 or not _reaches(output, call.position):
+            if np.size(output) == 0 or not reaches(output, call.position):
                 columns: list[Any] = [np.zeros((np.size(output), *inner), dtype) for inner, dtype in call.shapes]
             elif call.nested:
-                rows = [call.pull([output], [unit], retain_graph=True) for unit in _units(output)]
+                rows = [call.pull([output], [unit], retain_graph=True) for unit in units(output)]
                 columns = [np.stack(column) for column in zip(*rows, strict=True)]
             else:
                 columns = call.pull_rows(output)
@@ -433,99 +282,7 @@ def stop_gradient(tree: Any) -> Any:
     return build([leaf.detach() if isinstance(leaf, Tensor) else leaf for leaf in leaves])
 
 
-class _Checkpoint(_Pullback):
-    """Recomputes a function when a cotangent arrives, and pulls it back through that."""
-
-    def __init__(self, name: str, run: Callable[[list[Any]], list[Any]], inputs: int) -> None:
-        super().__init__(f"checkpoint of {name}")
-        self._run, self._inputs = run, inputs
-
-    def run(self, g: Any, saved: Any, parents: tuple) -> Sequence:
-        g = g.filled()
-        call = _Call(self._run, list(saved), self.name)
-        outputs = list(zip(filter(_is_tracked, call.result), g, strict=True))
-        found = pull(
-            [t for t, _ in outputs],
-            [c for _, c in outputs],
-            floor=call.position,
-            create_graph=is_recording(),
-            what=self.name,
-        )
-        nodes = [*call.nodes, *parents[self._inputs :]]
-        return [(parent, found[node]) for parent, node in zip(parents, nodes, strict=True) if node in found]
-
-    def lift(self, node: Node) -> Any:
-        return tuple(wrap(value, parent) for value, parent in zip(node.saved or (), node.parents, strict=False))
-
-
-def checkpoint(f: Callable) -> Callable:
-    """The same function, keeping only its inputs: what it computes is computed again in the backward pass.
-
-    The gradients, of its arguments and of tensors that it closes over, are the same, to any order.
-
-    >>> x = Tensor([1.0, 2.0], requires_grad=True)
-    >>> checkpoint(lambda x: np.exp(np.sin(x)).sum())(x).backward()
-    >>> np.allclose(x.grad.data, np.exp(np.sin(x.data)) * np.cos(x.data))
-    True
-    """
-
-    @wraps(f)
-    def checkpointed(*args: Any, **kwargs: Any) -> Any:
-        if not is_recording():
-            return f(*args, **kwargs)
-        leaves, build = flatten(args)
-        places = [i for i, leaf in enumerate(leaves) if isinstance(leaf, Tensor) and leaf._node is not None]
-        tracked = [leaves[i] for i in places]
-        structure: list[Any] = []
-
-        def run(tensors: list[Any]) -> list[Any]:
-            replaced = dict(zip(places, tensors, strict=True))
-            result = f(*build([replaced.get(i, leaf) for i, leaf in enumerate(leaves)]), **kwargs)
-            outputs, structure[:] = (pair := flatten(result))[0], [pair[1]]
-            return outputs
-
-        call = _Call(run, tracked, "checkpoint")
-        outputs = call.result
-        closed_over = _outside(outputs, call)
-        parents = (*(t._node for t in tracked), *closed_over)
-        tracked_outputs = [i for i, output in enumerate(outputs) if _is_tracked(output)]
-        if not tracked_outputs:
-            return structure[0](outputs)
-        pullback = _Checkpoint(getattr(f, "__name__", "a function"), run, len(tracked))
-        arrays = tuple(outputs[i]._data for i in tracked_outputs)
-        shapes, dtypes = tuple(a.shape for a in arrays), tuple(a.dtype for a in arrays)
-        node = make_node(pullback, parents, tuple(t._data for t in tracked), arrays, shapes, dtypes, 2)
-        for i, output in zip(tracked_outputs, record_outputs(arrays, node), strict=True):
-            outputs[i] = output
-        return structure[0](outputs)
-
-    return checkpointed
-
-
-def _is_tracked(output: Any) -> bool:
-    return isinstance(output, Tensor) and output._node is not None
-
-
-def _outside(outputs: list[Any], call: _Call) -> list[Any]:
-    """The nodes from before a call that its outputs depend on otherwise than through its inputs."""
-    pending = [t._node for t in outputs if isinstance(t, Tensor) and t._node is not None]
-    seen = set(pending)
-    found: dict[Any, None] = {}
-    inputs = set(call.nodes)
-    while pending:
-        node = pending.pop()
-        if node in inputs:
-            continue
-        if isinstance(node, Leaf) or node.position <= call.position:
-            found[node] = None
-            continue
-        fresh = [parent for parent in node.parents if parent not in seen]
-        seen.update(fresh)
-        pending += fresh
-    return list(found)
-
-
-class _Custom(_Pullback):
+class _Custom(Opaque):
     """The gradient that a function brought along."""
 
     def __init__(self, name: str, function: Callable, places: list[int], kwargs: dict) -> None:

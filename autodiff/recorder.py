@@ -268,7 +268,8 @@ def operand(value: Any, name: str) -> Any:
     """
     array = foreign(value)
     if array is NotImplemented:
-        raise TypeError(f"{name} was given a {type(value).__name__}, which is neither a Tensor nor array-like")
+        kind = f"{type(value).__module__}.{type(value).__qualname__}"
+        raise TypeError(f"{name} was given a {kind}, which is neither a Tensor nor array-like")
     return array
 
 

@@ -170,7 +170,7 @@ def train(
                 loss = criterion(logits, labels)
                 optimizer.zero_grad()
                 loss.backward()
-                optimizer.lr = lr * (1 - progress.n / progress.total)
+                optimizer.param_groups[0]["lr"] = lr * (1 - progress.n / progress.total)
                 optimizer.step()
                 total_loss += loss.item() * len(batch)
                 right += int(np.sum(np.argmax(logits, axis=1) == labels))

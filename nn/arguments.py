@@ -1,4 +1,4 @@
-"""Checks of arguments that several layers share."""
+"""What becomes of arguments before they are computed with, in all layers alike."""
 
 from __future__ import annotations
 
@@ -7,6 +7,15 @@ from typing import Any
 import numpy as np
 
 from autodiff import Tensor
+
+
+def array(value: Any) -> Any:
+    """A tensor or an array as it is, anything else as an array.
+
+    >>> array([1.0, 2.0])
+    array([1., 2.])
+    """
+    return value if isinstance(value, (Tensor, np.ndarray)) else np.asarray(value)
 
 
 def untracked(function: str, argument: str, value: Any) -> Any:

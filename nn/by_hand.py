@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,8 +15,10 @@ from .derived import Application, Derived, set_mode
 from .module import Module
 
 
-def by_hand(layer: Module) -> ByHand:
+def by_hand(layer: Module | Callable) -> ByHand:
     """The layer (or a Sequential, or any module that chains derived functions) run by its hand-derived gradients.
+
+    Functions of ``nn.functional`` are run as well.
 
     >>> import numpy as np
     >>> from nn import Linear, ReLU, Sequential
@@ -35,23 +39,28 @@ class ByHand:
     and ``input_gradients`` that of each input of ``forward``, with None for those that have none (class indices).
     """
 
-    def __init__(self, layer: Module) -> None:
+    def __init__(self, layer: Module | Callable) -> None:
+        if not (isinstance(layer, (Module, Derived)) or inspect.isfunction(layer)):
+            raise TypeError(f"by_hand runs a module, or a function of nn.functional, not {layer!r}")
         self.layer = layer
         self.gradients: dict[str, np.ndarray] = {}
         self.input_gradients: tuple[np.ndarray | None, ...] = ()
-        self._inputs: tuple[np.ndarray, ...] = ()
+        self._inputs: tuple[np.ndarray | None, ...] = ()
         self._chain: list[Application] = []
-        self._names: dict[int, str] = {}  # of the parameters, by the identity of the arrays that went forward
+        self._parameters: dict[str, np.ndarray] = {}  # the arrays that went forward, known again by identity
 
-    def forward(self, *inputs: ArrayLike) -> np.ndarray:
+    def forward(self, *inputs: ArrayLike | None, **options: Any) -> np.ndarray:
         """The layer's output for plain arrays: ``forward(x)``, or ``forward(prediction, target)`` for a loss.
+
+        Options of a function, such as ``reduction="sum"``, are passed on.
 
         Raises:
             TypeError: the layer does more than to hand its first input from one derived function to the next.
         """
-        self._chain = []
-        self._inputs = tuple(np.asarray(value).view() for value in inputs)  # views, to be told apart by identity
+        self._chain, self._inputs = [], ()
         chain: list[Application] = []
+        # views, to be told apart by identity
+        arrays = tuple(None if value is None else np.asarray(value).view() for value in inputs)
 
         def plain(value: Any) -> Any:
             if isinstance(value, Tensor) and not value.is_leaf:
@@ -66,9 +75,9 @@ class ByHand:
             return chain[-1].out
 
         with set_mode(apply):
-            out = self.layer(*self._inputs)
-        previous = self._inputs[0]
-        earlier: list[np.ndarray] = []
+            out = self.layer(*arrays, **options)
+        previous = arrays[0]
+        earlier: list[Any] = []
         for step in chain:
             if not any(value is previous for value in step.arguments.values()):
                 self._refuse(f"{step.function.__name__} was not given the result of what came before it")
@@ -79,8 +88,9 @@ class ByHand:
             previous = step.out
         if out is not previous:
             self._refuse("its result is not that of its last derived function")
-        self._chain = chain
-        self._names = {id(p.data): name for name, p in self.layer.named_parameters() if p.requires_grad}
+        self._chain, self._inputs = chain, arrays
+        own = self.layer.named_parameters() if isinstance(self.layer, Module) else ()
+        self._parameters = {name: p.data for name, p in own if p.requires_grad}
         return out
 
     def backward(self, dy: ArrayLike | None = None) -> np.ndarray | None:
@@ -95,32 +105,36 @@ class ByHand:
         """
         if not self._inputs:
             raise RuntimeError(f"backward before forward: call forward(x) on {self.layer!r} first")
-        outs = [self._inputs[0], *(step.out for step in self._chain)]
+        outs: list[Any] = [self._inputs[0], *(step.out for step in self._chain)]
         out = outs.pop()
         if dy is None and out.ndim == 0:
             dy = np.ones_like(out)
         if dy is None or np.shape(dy) != out.shape:
             given = "nothing" if dy is None else f"an array of shape {np.shape(dy)}"
             raise ValueError(f"backward takes the gradient of the output, of shape {out.shape}, but was given {given}")
-        known: dict[int, str | int] = {**self._names, **{id(value): i for i, value in enumerate(self._inputs)}}
+        known: dict[int, str | int] = {id(array): name for name, array in self._parameters.items()}
+        known |= {id(array): i for i, array in enumerate(self._inputs) if array is not None}
         found: dict[str | int, np.ndarray] = {0: np.array(dy, dtype=out.dtype, copy=None if self._chain else True)}
         with np.errstate(all="ignore"):
             for step, source in zip(reversed(self._chain), reversed(outs), strict=True):
+                if 0 not in found:
+                    break  # integers went into the step after this one: there is no gradient to hand on
                 names = {**known, id(source): 0}  # 0 is what goes down the chain: at last the first input
                 wanted = {
                     argument: names[id(value)]
                     for argument, value in step.arguments.items()
-                    if id(value) in names and argument in step.function.rules
+                    if id(value) in names and argument in step.function.rules and value.dtype.kind in "fc"
                 }
                 for argument, gradient in step.gradients(found.pop(0), wanted).items():
                     name = wanted[argument]
                     found[name] = found[name] + gradient if name in found else gradient
-        self.gradients = {name: found[name] for name in self._names.values() if name in found}
+        self.gradients = {name: found[name] for name in self._parameters if name in found}
         self.input_gradients = tuple(found.get(i) for i in range(len(self._inputs)))
         return self.input_gradients[0]
 
     def _refuse(self, why: str) -> Any:
+        name = getattr(self.layer, "__name__", type(self.layer).__name__)
         raise TypeError(
-            f"{type(self.layer).__name__} cannot be run by hand: {why}. It must hand its input from one derived "
-            "function to the next; use the tape for anything else"
+            f"{name} cannot be run by hand: {why}. It must hand its input from one derived function to the next; use "
+            "the tape for anything else"
         )

@@ -66,7 +66,10 @@ def _correlate(x: Any, weight: Any, bias: Any, window: Window, out: np.ndarray) 
             if u.start not in matrices:
                 matrices[u.start] = np.ascontiguousarray(weight[:, :, :, u].reshape(groups, outputs, -1), out.dtype)
             if u.start == 0:
-                np.matmul(matrices[0], columns[..., places], out=total[..., places])
+                if total.strides[-1] == total.itemsize:
+                    np.matmul(matrices[0], columns[..., places], out=total[..., places])
+                else:  # NumPy 2.3.0 gives BLAS wrong strides of an ``out`` whose rows are not in one piece
+                    total[..., places] = matrices[0] @ columns[..., places]
                 total[..., : places.start] = total[..., places.stop :] = 0
             else:
                 total[..., places] += matrices[u.start] @ columns[..., places]

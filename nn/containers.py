@@ -138,6 +138,23 @@ class Sequential(Numbered):
             return Sequential(dict(list(self._members().items())[index]))
         return list(self)[self._place(index)]
 
+    def __add__(self, other: Sequential) -> Sequential:
+        """The members of both, numbered."""
+        return Sequential(*self, *other) if isinstance(other, Sequential) else NotImplemented
+
+    def __iadd__(self, other: Sequential) -> Self:
+        return self.extend(other) if isinstance(other, Sequential) else NotImplemented
+
+    def __mul__(self, times: int) -> Sequential:
+        """The same members several times, numbered; they share their parameters, as they are no copies."""
+        if not isinstance(times, int):
+            return NotImplemented
+        if times < 1:
+            raise ValueError(f"a Sequential is multiplied by a positive number, not {times}")
+        return Sequential(*[*self] * times)
+
+    __rmul__ = __mul__
+
     def _shown(self) -> str:
         members = self._members()
         if list(members) == _numbers(len(members)):

@@ -29,9 +29,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import DTypeLike
 
+from .arguments import array
 from .columns import batched, channels_in_groups, gradient_of_input, gradient_of_weight, output, weight_in_groups
 from .derived import derived
-from .init import uniform
+from .init import draw_uniform
 from .module import Module
 from .padding import pad
 from .parameter import Parameter
@@ -77,8 +78,8 @@ def conv2d(
     array([[[45., 54.],
             [81., 90.]]])
     """
-    window = _window(np.shape(weight)[-2:], stride, padding, dilation)
-    _check(np.shape(x), np.shape(weight), np.shape(bias) if bias is not None else None, window, groups)
+    x, window = array(x), _window(np.shape(weight)[-2:], stride, padding, dilation)
+    _check(x.shape, np.shape(weight), np.shape(bias) if bias is not None else None, window, groups)
     return conv2d_output(x, weight, bias, window=window, groups=groups)
 
 
@@ -150,11 +151,11 @@ def _check(x: tuple, weight: tuple, bias: tuple | None, window: Window, groups: 
             f"conv2d takes x (N, C, H, W) or (C, H, W), and weight (O, C/groups, kernel height, kernel width), none of "
             f"which is 0, but {given}"
         )
-    if groups < 1 or weight[0] % groups or weight[1] * groups != x[-3]:
-        raise ValueError(
-            f"conv2d: the channels of x are {weight[1]} in each group, {weight[1] * groups} in all, and those of the "
-            f"result divisible by the groups, but it {given}"
-        )
+    if groups < 1 or weight[0] % groups:
+        raise ValueError(f"conv2d: groups divides the channels of the result, weight.shape[0], but it {given}")
+    if weight[1] * groups != x[-3]:
+        each = f" in each of {groups} groups" if groups != 1 else ""
+        raise ValueError(f"conv2d: the weight is for x with {weight[1]} channels{each}, but conv2d {given}")
     if bias is not None and bias != weight[:1]:
         raise ValueError(f"conv2d: bias has shape {weight[:1]}, one entry for each channel of the result, not {bias}")
     if min(window.places(x[-2:])) < 1:
@@ -230,8 +231,8 @@ class Conv2d(Module):
         self._margins = (columns.before, columns.after, rows.before, rows.after)
         shape, draw = (out_channels, in_channels // groups, *kernel), generator(rng)
         bound = 1 / math.sqrt(math.prod(shape[1:]))
-        self.weight = Parameter(uniform(shape, -bound, bound, draw), dtype=dtype)
-        self.bias = Parameter(uniform((out_channels,), -bound, bound, draw), dtype=dtype) if bias else None
+        self.weight = Parameter(draw_uniform(shape, -bound, bound, draw), dtype=dtype)
+        self.bias = Parameter(draw_uniform((out_channels,), -bound, bound, draw), dtype=dtype) if bias else None
 
     @property
     def expects(self) -> str:

@@ -113,7 +113,7 @@ class Derived:
         defvjp(
             function, kind=self.kind, broadcasts=False, residuals=self.residuals, constants=self.constants, **options
         )
-        self._record = compile_recorder(REGISTRY[function], depth=2)
+        self._record = self._compile_and_record
         return joint
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -136,8 +136,16 @@ class Derived:
         """The output of ``expression`` or ``forward``, and its residuals."""
         return result if self.residuals else (result,)
 
+    def _compile_and_record(self, *args: Any, **kwargs: Any) -> Any:
+        """The first call on tensors: importing a library of layers compiles none that is never used."""
+        self._record = compile_recorder(REGISTRY[self.forward], depth=2)
+        return self._record(*args, **kwargs)
+
     def _without_gradient(self, *args: Any, **kwargs: Any) -> Any:
         raise TypeError(f"{self.__name__} has no gradient derived by hand: write it with {self.__name__}.gradient")
+
+    def __reduce__(self) -> str:
+        return self.__name__  # by pickle found again by its name in its module; a copy is the object itself
 
     def __repr__(self) -> str:
         return f"<derived {self.__name__}{self.signature}>"

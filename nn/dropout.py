@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .arguments import array
 from .derived import derived, on_arrays
 from .module import Module
 from .random import Seed, generator
@@ -31,6 +32,7 @@ def dropout(x: Any, p: float = 0.5, training: bool = True, *, rng: Seed = None) 
     Raises:
         ValueError: p is not a probability.
     """
+    x = array(x)
     return _dropout("dropout", x, p, training, rng, x.shape)
 
 
@@ -48,6 +50,7 @@ def dropout2d(x: Any, p: float = 0.5, training: bool = True, *, rng: Seed = None
     Raises:
         ValueError: p is not a probability, or x not of this shape.
     """
+    x = array(x)
     if len(x.shape) != 4:
         raise ValueError(f"dropout2d takes an input of shape (N, C, H, W), but was given {x.shape}")
     return _dropout("dropout2d", x, p, training, rng, (*x.shape[:2], 1, 1))
@@ -68,6 +71,7 @@ def alpha_dropout(x: Any, p: float = 0.5, training: bool = False, *, rng: Seed =
     Raises:
         ValueError: p is not a probability.
     """
+    x = array(x)
     _check_probability("alpha_dropout", p)
     if not training or p == 0:
         return x
@@ -161,15 +165,17 @@ class DropoutLayer(Module):
 
     Args:
         p: the probability to be left out.
+        inplace: whether PyTorch may overwrite the input; here it changes nothing, as the tape may need that.
         rng: a generator, or a seed for one of the layer's own; the generator of ``nn.manual_seed`` if None.
 
     Raises:
         ValueError: p is not a probability.
     """
 
-    def __init__(self, p: float = 0.5, *, rng: Seed = None) -> None:
+    def __init__(self, p: float = 0.5, inplace: bool = False, *, rng: Seed = None) -> None:
         _check_probability(type(self).__name__, p)
         self.p = p
+        self.inplace = inplace
         self.rng = rng
         self._rng = None if rng is None else generator(rng)
 

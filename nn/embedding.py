@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import scipy.sparse
@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike
 
 from autodiff import Tensor
 
-from .arguments import untracked
+from .arguments import array, untracked
 from .derived import derived
 from .module import Module
 from .parameter import Parameter
@@ -35,8 +35,9 @@ def embedding(x: Any, weight: Any, padding_idx: int | None = None) -> Any:
     """
     if len(weight.shape) != 2:
         raise ValueError(f"embedding takes a weight of shape (V, D), but was given {weight.shape}")
+    x = array(x)
+    check_indices(x.data if isinstance(x, Tensor) else x, len(weight))
     x = untracked("embedding", "x", x)
-    check_indices(x, len(weight))
     return embedding_of_rows(x, weight, padding=_row("embedding", padding_idx, len(weight)))
 
 
@@ -129,6 +130,30 @@ class Embedding(Module):
         if self.padding_idx is not None:
             weight[self.padding_idx] = 0
         self.weight = Parameter(weight, dtype=dtype)
+
+    @classmethod
+    def from_pretrained(cls, embeddings: Any, freeze: bool = True, padding_idx: int | None = None) -> Self:
+        """A layer with this table, of shape (num_embeddings, embedding_dim), in its dtype.
+
+        >>> Embedding.from_pretrained(np.array([[1.0, 2.0], [3.0, 4.0]]))(np.array([1]))
+        Tensor([[3., 4.]])
+
+        Args:
+            embeddings: the table.
+            freeze: whether it stays as it is, instead of being learnt.
+            padding_idx: a row that gets no gradient; counted from the end if negative.
+
+        Raises:
+            ValueError: the table has another number of axes, or ``padding_idx`` is not a row.
+        """
+        table = array(embeddings)
+        if len(table.shape) != 2:
+            raise ValueError(f"Embedding.from_pretrained takes a table of shape (V, D), but was given {table.shape}")
+        rows, columns = table.shape
+        layer = cls(0, columns, dtype=table.dtype)  # without rows nothing is drawn
+        layer.num_embeddings, layer.padding_idx = rows, _row("Embedding.from_pretrained", padding_idx, rows)
+        layer.weight = Parameter(table, requires_grad=not freeze, dtype=table.dtype)
+        return layer
 
     def forward(self, x: Any) -> Any:
         return embedding(x, self.weight, self.padding_idx)

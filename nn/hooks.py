@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import numpy as np
 
 from autodiff import Tensor, custom_gradient
 
+from .errors import SHAPE_ERRORS, LayerError
+
 
 class Handle:
     """Takes a hook off again."""
 
-    def __init__(self, hooks: dict[Handle, Any], hook: Any) -> None:
+    def __init__(self, hooks: OrderedDict[Handle, Any], hook: Any, prepend: bool) -> None:
         self._hooks = hooks
         hooks[self] = hook
+        if prepend:
+            hooks.move_to_end(self, last=False)
 
     def remove(self) -> None:
         """Take the hook off; a second call does nothing."""
@@ -27,29 +33,48 @@ class Hooks:
     """The hooks of one module; a module that never had any has none of these, and pays nothing."""
 
     def __init__(self) -> None:
-        self.before: dict[Handle, tuple[Callable, bool]] = {}
-        self.after: dict[Handle, tuple[Callable, bool]] = {}
-        self.backward: dict[Handle, tuple[Callable, bool]] = {}
+        self.before: OrderedDict[Handle, tuple[Callable, bool]] = OrderedDict()
+        self.after: OrderedDict[Handle, tuple[Callable, bool]] = OrderedDict()
+        self.backward: OrderedDict[Handle, tuple[Callable, bool]] = OrderedDict()
 
-    def add(self, when: Literal["before", "after", "backward"], hook: Callable, with_kwargs: bool = False) -> Handle:
-        """Call ``hook`` from now on, after those that are there already."""
-        return Handle(getattr(self, when), (hook, with_kwargs))
+    def add(
+        self,
+        when: Literal["before", "after", "backward"],
+        hook: Callable,
+        with_kwargs: bool = False,
+        prepend: bool = False,
+    ) -> Handle:
+        """Call ``hook`` from now on, after those that are there already, or before them."""
+        return Handle(getattr(self, when), (hook, with_kwargs), prepend)
 
     def call(self, module: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
         """``module.forward(*args, **kwargs)``, with the hooks."""
-        for hook, with_kwargs in tuple(self.before.values()):
-            if with_kwargs:
-                args, kwargs = hook(module, args, kwargs) or (args, kwargs)
-            elif (replaced := hook(module, args)) is not None:
-                args = replaced if isinstance(replaced, tuple) else (replaced,)
+        with _named(module, args, kwargs):
+            for hook, with_kwargs in tuple(self.before.values()):
+                if with_kwargs:
+                    args, kwargs = hook(module, args, kwargs) or (args, kwargs)
+                elif (replaced := hook(module, args)) is not None:
+                    args = replaced if isinstance(replaced, tuple) else (replaced,)
         passage = Passage(module, self.backward) if self.backward else None
         if passage:
             args = passage.enter(args)
         out = module.forward(*args, **kwargs)
-        for hook, with_kwargs in tuple(self.after.values()):
-            replaced = hook(module, args, kwargs, out) if with_kwargs else hook(module, args, out)
-            out = out if replaced is None else replaced
+        with _named(module, args, kwargs):
+            for hook, with_kwargs in tuple(self.after.values()):
+                replaced = hook(module, args, kwargs, out) if with_kwargs else hook(module, args, out)
+                out = out if replaced is None else replaced
         return passage.leave(out) if passage else out
+
+
+@contextmanager
+def _named(module: Any, args: tuple, kwargs: dict[str, Any]) -> Iterator[None]:
+    """Have an error of a hook name the module, but not what the module expects, which it is not about."""
+    try:
+        yield
+    except ValueError as error:
+        if type(error) not in SHAPE_ERRORS:
+            raise
+        raise LayerError(module, args, kwargs, error) from error
 
 
 class Passage:
@@ -59,7 +84,7 @@ class Passage:
     through the gate before, where the hooks see both. If no input needs a gradient, the hooks are called right away.
     """
 
-    def __init__(self, module: Any, hooks: dict[Handle, tuple[Callable, bool]]) -> None:
+    def __init__(self, module: Any, hooks: Mapping[Handle, tuple[Callable, bool]]) -> None:
         self.module = module
         self.hooks = hooks
         self.width = 0

@@ -17,6 +17,24 @@ from autodiff import Tensor
 
 from .random import Seed, generator
 
+__all__ = [
+    "calculate_gain",
+    "constant_",
+    "dirac_",
+    "eye_",
+    "kaiming_normal_",
+    "kaiming_uniform_",
+    "normal_",
+    "ones_",
+    "orthogonal_",
+    "sparse_",
+    "trunc_normal_",
+    "uniform_",
+    "xavier_normal_",
+    "xavier_uniform_",
+    "zeros_",
+]
+
 T = TypeVar("T", bound=Tensor)
 Mode = Literal["fan_in", "fan_out"]
 
@@ -30,7 +48,7 @@ GAINS = {
 """What multiplies the standard deviation of weights, so that a function after them keeps that of its input."""
 
 
-def uniform(shape: tuple[int, ...], low: float, high: float, rng: Seed = None) -> np.ndarray:
+def draw_uniform(shape: tuple[int, ...], low: float, high: float, rng: Seed = None) -> np.ndarray:
     """Independent values between ``low`` and ``high``, in float64: the same for parameters of every dtype."""
     return generator(rng).uniform(low, high, shape)
 
@@ -56,7 +74,7 @@ def constant_(tensor: T, val: float) -> T:
 
 def uniform_(tensor: T, a: float = 0.0, b: float = 1.0, rng: Seed = None) -> T:
     """Uniform between ``a`` and ``b``."""
-    return _set(tensor, uniform(tensor.shape, a, b, rng))
+    return _set(tensor, draw_uniform(tensor.shape, a, b, rng))
 
 
 def normal_(tensor: T, mean: float = 0.0, std: float = 1.0, rng: Seed = None) -> T:

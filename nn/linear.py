@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from .arguments import array
 from .derived import derived
-from .init import uniform
+from .init import draw_uniform
 from .module import Module
 from .parameter import Parameter
 from .random import Seed, generator
@@ -19,6 +20,7 @@ from .sums import sum_of_rows
 
 def _linear_on_arrays(x: Any, weight: Any, bias: Any = None) -> Any:
     """The same with the bias added in place, in one pass over memory less."""
+    x = array(x)
     _check_linear(x, weight, bias)
     y = x @ weight.T
     if bias is None:
@@ -87,6 +89,7 @@ def bilinear(x1: Any, x2: Any, weight: Any, bias: Any = None) -> Any:
     Raises:
         ValueError: the shapes do not fit.
     """
+    x1, x2 = array(x1), array(x2)
     _check_bilinear(x1, x2, weight, bias)
     y = _flat(_outer(x1, x2)) @ _flat(weight).T
     return y if bias is None else y + bias
@@ -148,6 +151,7 @@ class Linear(Module):
     The parameters ``weight`` (out_features, in_features) and ``bias`` (out_features,) start out uniform between
     -1/sqrt(in_features) and 1/sqrt(in_features), as in PyTorch.
 
+    >>> import numpy as np
     >>> Linear(4, 3)(np.ones((2, 4))).shape
     (2, 3)
 
@@ -177,8 +181,8 @@ class Linear(Module):
         self.dtype = dtype
         bound = 1 / math.sqrt(in_features) if in_features else 0.0
         draw = generator(rng)
-        self.weight = Parameter(uniform((out_features, in_features), -bound, bound, draw), dtype=dtype)
-        self.bias = Parameter(uniform((out_features,), -bound, bound, draw), dtype=dtype) if bias else None
+        self.weight = Parameter(draw_uniform((out_features, in_features), -bound, bound, draw), dtype=dtype)
+        self.bias = Parameter(draw_uniform((out_features,), -bound, bound, draw), dtype=dtype) if bias else None
 
     def forward(self, x: Any) -> Any:
         return linear(x, self.weight, self.bias)
@@ -223,8 +227,8 @@ class Bilinear(Module):
         self.dtype = dtype
         bound = 1 / math.sqrt(in1_features) if in1_features else 0.0
         draw, shape = generator(rng), (out_features, in1_features, in2_features)
-        self.weight = Parameter(uniform(shape, -bound, bound, draw), dtype=dtype)
-        self.bias = Parameter(uniform((out_features,), -bound, bound, draw), dtype=dtype) if bias else None
+        self.weight = Parameter(draw_uniform(shape, -bound, bound, draw), dtype=dtype)
+        self.bias = Parameter(draw_uniform((out_features,), -bound, bound, draw), dtype=dtype) if bias else None
 
     def forward(self, x1: Any, x2: Any) -> Any:
         return bilinear(x1, x2, self.weight, self.bias)

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from autodiff import Tensor
 
 from .derived import by_expression
-from .errors import SHAPE_ERRORS, LayerError
+from .errors import SHAPE_ERRORS, LayerError, note_layer
 from .hooks import Handle, Hooks
 from .parameter import Parameter
 from .representation import constructor_arguments, enclosed, nested
@@ -40,7 +40,18 @@ class Module:
     _buffers: Mapping[str, bool] = {}
     """Whether each buffer is persistent, by name; the arrays themselves are attributes."""
 
+    optional_buffers: tuple[str, ...] = ()
+    """The names of buffers that ``load_state_dict`` leaves as they are if a state lacks them."""
+
     _hooks: Hooks | None = None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if value is not None and isinstance(vars(self).get(name), Parameter) and not isinstance(value, Parameter):
+            raise TypeError(
+                f"{type(self).__name__}.{name} is a Parameter, and would no longer be learnt as a "
+                f"{type(value).__name__}; assign a Parameter or None, or its values to {name}.data"
+            )
+        object.__setattr__(self, name, value)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """The value of the module; every subclass has its own."""
@@ -54,10 +65,13 @@ class Module:
         except LayerError as error:
             error.raised_in(self)
             raise
+        except TypeError as error:
+            note_layer(error, self)
+            raise
         except ValueError as error:
             if type(error) not in SHAPE_ERRORS:
                 raise
-            raise LayerError(self, args, kwargs, error) from error
+            raise LayerError(self, args, kwargs, error, expects=self.expects) from error
 
     def by_expression(self, *args: Any, **kwargs: Any) -> Any:
         """The same value, recorded primitive by primitive: its gradient is the tape's, not the one derived by hand."""
@@ -167,7 +181,8 @@ class Module:
 
     def _find(self, what: str, target: str, known: Mapping[str, Any]) -> Any:
         if target not in known:
-            raise AttributeError(f"{type(self).__name__} has no {what} {target!r}; it has {', '.join(known) or 'none'}")
+            names = ", ".join(filter(None, known)) or "none"
+            raise AttributeError(f"{type(self).__name__} has no {what} {target!r}; it has {names}")
         return known[target]
 
     def register_buffer(self, name: str, array: ArrayLike | None, persistent: bool = True) -> None:
@@ -214,12 +229,12 @@ class Module:
 
     # Its state
 
-    def state_dict(self) -> dict[str, np.ndarray]:
+    def state_dict(self, *, prefix: str = "") -> dict[str, np.ndarray]:
         """The values of all parameters and persistent buffers by path, as read-only arrays that never change.
 
-        What is shared is listed under each of its paths.
+        What is shared is listed under each of its paths. All of these begin with ``prefix``, which may end with a dot.
         """
-        return read_state(self)
+        return {prefix + path: value for path, value in read_state(self).items()}
 
     def load_state_dict(self, state_dict: Mapping[str, ArrayLike | Tensor], strict: bool = True) -> IncompatibleKeys:
         """Copy values into parameters and buffers, by path; all of them, or none if anything is wrong.
@@ -277,10 +292,13 @@ class Module:
             parameter.requires_grad = requires_grad
         return self
 
-    def zero_grad(self) -> None:
-        """Forget the gradients of all parameters."""
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients of all parameters; or make those that are there zeros, unless ``set_to_none``."""
         for parameter in self.parameters():
-            parameter.grad = None
+            if set_to_none or parameter.grad is None:
+                parameter.grad = None
+            else:
+                parameter.grad = np.zeros_like(parameter.grad.data)
 
     def to(self, dtype: DTypeLike) -> Self:
         """Convert all floating-point parameters, their gradients, and buffers to ``dtype``; returns the module.
@@ -305,28 +323,30 @@ class Module:
 
     # Hooks
 
-    def register_forward_pre_hook(self, hook: Callable, *, with_kwargs: bool = False) -> Handle:
+    def register_forward_pre_hook(self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False) -> Handle:
         """Have ``hook(module, args)`` called before ``forward``; what it returns, unless None, replaces ``args``.
 
-        With ``with_kwargs`` it is ``hook(module, args, kwargs)``, and returns ``(args, kwargs)`` or None. The handle's
-        ``remove()`` takes the hook off again.
+        With ``with_kwargs`` it is ``hook(module, args, kwargs)``, and returns ``(args, kwargs)`` or None. Of several
+        hooks it comes last, or first with ``prepend``. The handle's ``remove()`` takes the hook off again.
         """
-        return self._hooked().add("before", hook, with_kwargs)
+        return self._hooked().add("before", hook, with_kwargs, prepend)
 
-    def register_forward_hook(self, hook: Callable, *, with_kwargs: bool = False) -> Handle:
+    def register_forward_hook(self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False) -> Handle:
         """Have ``hook(module, args, output)`` called after ``forward``; what it returns, unless None, is the output.
 
-        With ``with_kwargs`` it is ``hook(module, args, kwargs, output)``. The handle's ``remove()`` takes the hook off.
+        With ``with_kwargs`` it is ``hook(module, args, kwargs, output)``. Of several hooks it comes last, or first with
+        ``prepend``. The handle's ``remove()`` takes the hook off.
         """
-        return self._hooked().add("after", hook, with_kwargs)
+        return self._hooked().add("after", hook, with_kwargs, prepend)
 
-    def register_full_backward_hook(self, hook: Callable) -> Handle:
+    def register_full_backward_hook(self, hook: Callable, prepend: bool = False) -> Handle:
         """Have ``hook(module, grad_input, grad_output)`` called in the backward pass.
 
         Both are tuples, of the gradients of the positional arguments and of the outputs, with None for what has none.
-        What the hook returns, unless None, replaces ``grad_input``. The handle's ``remove()`` takes the hook off again.
+        What the hook returns, unless None, replaces ``grad_input``. Of several hooks it comes last, or first with
+        ``prepend``. The handle's ``remove()`` takes the hook off again.
         """
-        return self._hooked().add("backward", hook)
+        return self._hooked().add("backward", hook, prepend=prepend)
 
     def _hooked(self) -> Hooks:
         if self._hooks is None:
@@ -339,12 +359,16 @@ class Module:
         """The arguments of the constructor that are not its defaults, as far as attributes tell them."""
         return constructor_arguments(self)
 
+    def extra_repr(self) -> str:
+        """What ``repr`` shows in front of the members; a subclass may have its own."""
+        return self.arguments()
+
     @reprlib.recursive_repr("...")
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._shown()})"
 
     def _shown(self) -> str:
-        own = [self.arguments()] if self.arguments() else []
+        own = list(filter(None, [self.extra_repr()]))
         members = [f"{name}={nested(value)}" for name, value in vars(self).items() if _holds_module(value)]
         return enclosed("", own + members, "") if members else "".join(own)
 

@@ -40,4 +40,6 @@ class Parameter(Tensor):
     __slots__ = ()
 
     def __init__(self, data: ArrayLike | Tensor, requires_grad: bool = True, dtype: DTypeLike | None = None) -> None:
+        if data is None:
+            raise TypeError("Parameter takes an array of numbers, not None; numpy.zeros(shape) is one")
         super().__init__(data, requires_grad, _default_dtype if dtype is None else dtype)

@@ -10,6 +10,7 @@ import numpy as np
 
 from autodiff import Tensor
 
+from .arguments import array
 from .derived import derived, on_arrays
 from .module import Module
 from .windows import Pair, Slide, Window, blocks, pair
@@ -46,8 +47,8 @@ def max_pool2d(
     >>> max_pool2d(np.array([[[1.0, 2.0, 5.0, 0.0], [4.0, 3.0, 5.0, 6.0]]]), 2)
     array([[[4., 6.]]])
     """
-    window = _window("max_pool2d", np.shape(x), kernel_size, stride, padding, dilation, ceil_mode)
-    return max_pooling(x, window=window)
+    x, window = array(x), _window("max_pool2d", kernel_size, stride, padding, dilation)
+    return max_pooling(x, window=_fitted("max_pool2d", x.shape, window, ceil_mode))
 
 
 def _largest(x: Any, *, window: Window) -> np.ndarray:
@@ -109,6 +110,8 @@ def _chosen(g: np.ndarray, won: np.ndarray) -> np.ndarray:
 
 
 def _lowest(dtype: np.dtype) -> Any:
+    if dtype.kind not in "iuf":
+        raise TypeError(f"max_pool2d takes real numbers, but was given {dtype}")
     return -np.inf if dtype.kind == "f" else np.iinfo(dtype).min
 
 
@@ -147,13 +150,13 @@ def avg_pool2d(
     >>> avg_pool2d(np.array([[[1.0, 2.0, 5.0, 0.0], [4.0, 3.0, 5.0, 6.0]]]), 2)
     array([[[2.5, 4. ]]])
     """
-    window = _window("avg_pool2d", np.shape(x), kernel_size, stride, padding, 1, ceil_mode)
-    if divisor_override is not None and (not isinstance(divisor_override, (int, np.integer)) or divisor_override < 1):
-        raise ValueError(f"avg_pool2d: divisor_override is a positive integer or None, not {divisor_override!r}")
+    x, window = array(x), _window("avg_pool2d", kernel_size, stride, padding)
+    _check_divisor("avg_pool2d", divisor_override)
+    window = _fitted("avg_pool2d", x.shape, window, ceil_mode)
     if divisor_override is not None:
         return avg_pooling(x, window=window, counts=divisor_override)
     margins = pair("avg_pool2d", "padding", padding, 0) if count_include_pad else (0, 0)
-    return avg_pooling(x, window=window, counts=_counts(np.shape(x)[-2:], window, margins, x.dtype))
+    return avg_pooling(x, window=window, counts=_counts(x.shape[-2:], window, margins, x.dtype))
 
 
 def _means(x: Any, *, window: Window, counts: Any) -> np.ndarray:
@@ -198,23 +201,32 @@ def _counted(axis: Slide, length: int, margin: int) -> np.ndarray:
     return np.minimum(start + axis.kernel, length + margin) - np.maximum(start, -margin)
 
 
-def _window(
-    function: str, shape: tuple[int, ...], kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool
-) -> Window:
+def _window(name: str, kernel: Any, stride: Any, padding: Any, dilation: Any = 1) -> Window:
     """The window of a pooling by its settings, each of them checked."""
-    kernel = pair(function, "kernel_size", kernel, 1)
-    strides = kernel if stride is None else pair(function, "stride", stride, 1)
-    margins, gaps = pair(function, "padding", padding, 0), pair(function, "dilation", dilation, 1)
-    if len(shape) not in (3, 4):
-        raise ValueError(f"{function} takes x (N, C, H, W) or (C, H, W), but was given {shape}")
+    kernel = pair(name, "kernel_size", kernel, 1)
+    strides = kernel if stride is None else pair(name, "stride", stride, 1)
+    margins, gaps = pair(name, "padding", padding, 0), pair(name, "dilation", dilation, 1)
     window = Window(tuple(Slide(k, s, m, m, d) for k, s, m, d in zip(kernel, strides, margins, gaps, strict=True)))
     if any(2 * margin > span for margin, span in zip(margins, window.span, strict=True)):
-        raise ValueError(f"{function}: padding is at most half of the window, which spans {window.span}, not {margins}")
+        raise ValueError(f"{name}: padding is at most half of the window, which spans {window.span}, not {margins}")
+    return window
+
+
+def _check_divisor(name: str, divisor: Any) -> None:
+    if divisor is not None and (not isinstance(divisor, (int, np.integer)) or divisor < 1):
+        raise ValueError(f"{name}: divisor_override is a positive integer or None, not {divisor!r}")
+
+
+def _fitted(name: str, shape: tuple[int, ...], window: Window, ceil_mode: bool) -> Window:
+    """The window for an input of this shape."""
+    if len(shape) not in (3, 4):
+        raise ValueError(f"{name} takes x (N, C, H, W) or (C, H, W), but was given {shape}")
     if ceil_mode:
         window = Window(tuple(_completed(axis, n) for axis, n in zip(window.axes, shape[-2:], strict=True)))
     if min(window.places(shape[-2:])) < 1:
         raise ValueError(
-            f"{function}: the window spans {window.span}, more than x of shape {shape} with padding {margins}; "
+            f"{name}: the window spans {window.span}, more than x of shape {shape} with padding "
+            f"{tuple(axis.before for axis in window.axes)}; "
             f"take a smaller kernel_size or dilation"
         )
     return window
@@ -242,6 +254,7 @@ class MaxPool2d(Module):
         dilation: int | Pair = 1,
         ceil_mode: bool = False,
     ) -> None:
+        _window("MaxPool2d", kernel_size, stride, padding, dilation)
         self.kernel_size = kernel_size
         self.stride = stride
         self.padding = padding
@@ -272,6 +285,8 @@ class AvgPool2d(Module):
         count_include_pad: bool = True,
         divisor_override: int | None = None,
     ) -> None:
+        _window("AvgPool2d", kernel_size, stride, padding)
+        _check_divisor("AvgPool2d", divisor_override)
         self.kernel_size = kernel_size
         self.stride = stride
         self.padding = padding

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+
+from autodiff import drawing
 
 Seed = np.random.Generator | int | None
 """What ``rng=`` takes: a generator, a seed for a new one, or None for the one that ``manual_seed`` starts."""
@@ -14,7 +17,12 @@ _generator = np.random.default_rng()
 
 
 def manual_seed(seed: int) -> None:
-    """Start the generator of all initial values and masks again: the same seed, the same values."""
+    """Start the generator of all initial values and masks again: the same seed, the same values.
+
+    Raises:
+        TypeError: the seed is no integer.
+    """
+    seed = operator.index(seed)
     set_rng_state(np.random.default_rng(seed).bit_generator.state)
 
 
@@ -39,9 +47,9 @@ def generator(rng: Seed = None) -> np.random.Generator:
         TypeError: ``rng`` is none of these.
     """
     if rng is None:
-        return _generator
+        return drawing(_generator)
     if isinstance(rng, np.random.Generator):
-        return rng
+        return drawing(rng)
     if isinstance(rng, (int, np.integer)) and not isinstance(rng, bool):
         return np.random.default_rng(rng)
     raise TypeError(f"rng is a numpy.random.Generator, a seed or None, not {rng!r}")

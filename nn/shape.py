@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from .arguments import array
 from .derived import derived
 from .module import Module
 
@@ -22,6 +23,7 @@ def flatten(x: Any, *, start_dim: int = 1, end_dim: int = -1) -> Any:
     Raises:
         ValueError: x has no such axes, or they are in the wrong order.
     """
+    x = array(x)
     shape = x.shape or (1,)
     first, last = (_axis("flatten", dim, shape) for dim in (start_dim, end_dim))
     if first > last:
@@ -45,6 +47,7 @@ def unflatten(x: Any, *, dim: int, unflattened_size: tuple[int, ...]) -> Any:
     Raises:
         ValueError: x has no such axis, or the sizes do not fit it.
     """
+    x = array(x)
     axis = _axis("unflatten", dim, x.shape)
     sizes, known = list(unflattened_size), math.prod(size for size in unflattened_size if size != -1)
     if sizes.count(-1) == 1 and known and x.shape[axis] % known == 0:

@@ -31,6 +31,11 @@ class Place(NamedTuple):
         """The same for what is shared."""
         return id(self.owner), self.attribute
 
+    @property
+    def optional(self) -> bool:
+        """Whether a state may lack it, which then stays as it is."""
+        return bool(self.attribute) and self.attribute in self.owner.optional_buffers
+
     def read(self) -> np.ndarray:
         """The value that is there."""
         return np.asarray(vars(self.owner)[self.attribute] if self.attribute else self.owner.data)
@@ -77,7 +82,7 @@ def load_state(module: Any, state: Mapping[str, ArrayLike | Tensor], strict: boo
         )
     here = places(module)
     given = {place.key for name, place in here.items() if name in state}
-    missing = [name for name, place in here.items() if place.key not in given]
+    missing = [name for name, place in here.items() if place.key not in given and not place.optional]
     unexpected = [name for name in state if name not in here]
     problems = []
     values: dict[tuple[int, str], tuple[str, np.ndarray]] = {}

@@ -1,82 +1,89 @@
 """Stochastic gradient descent.
 
-B. T. Polyak, Some methods of speeding up the convergence of iteration methods, 1964; Nesterov's form, and the scaling
-of the buffer by the gradient rather than by the rate, as in I. Sutskever et al., On the importance of initialization
-and momentum in deep learning, 2013, and in PyTorch.
+B. T. Polyak, Some methods of speeding up the convergence of iteration methods, USSR Computational Mathematics and
+Mathematical Physics 4(5), 1964; Nesterov's form, and the scaling of the velocity by the gradient rather than by the
+rate, as in I. Sutskever, J. Martens, G. Dahl and G. Hinton, On the importance of initialization and momentum in deep
+learning, ICML 2013, and in PyTorch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 
-from autodiff import Tensor
-
-from .optimizer import Nonfinite, Optimizer, check_at_least_zero
+from .optimizer import Array, Nonfinite, Optimizer, Params, State, Values, are_numbers, check_at_least_zero, penalised
 
 
 class SGD(Optimizer):
     """Gradient descent with momentum.
 
-    ``b = momentum b + (1 - dampening) g`` (``b = g`` at the first step), ``theta -= lr b``, where the gradient g
-    includes ``weight_decay theta``; with ``nesterov``, ``theta -= lr (g + momentum b)``.
+    ``v = momentum v + (1 - dampening) g`` (``v = g`` at the first step), ``theta -= lr v``; with ``nesterov``,
+    ``theta -= lr (g + momentum v)``. The gradient g includes ``weight_decay theta``; it is ``-g`` with ``maximize``.
+
+    >>> from autodiff import Tensor
+    >>> x = Tensor([4.0, -2.0], requires_grad=True)
+    >>> optimizer = SGD([("x", x)], lr=0.25, momentum=0.5)
+    >>> for _ in range(2):
+    ...     optimizer.zero_grad()
+    ...     (x * x).sum().backward()
+    ...     optimizer.step()
+    >>> x, optimizer.state
+    (Tensor([0., 0.], requires_grad=True), {'x': {'t': 2, 'v': array([ 8., -4.])}})
 
     Raises ValueError for a negative rate, and for ``nesterov`` without momentum or with dampening.
     """
 
-    hyperparameters = ("lr", "momentum", "dampening", "weight_decay", "nesterov")
-
     def __init__(
         self,
-        params: Iterable[Tensor] | Iterable[tuple[str, Tensor]],
+        params: Params,
         lr: float = 1e-3,
         momentum: float = 0.0,
         dampening: float = 0.0,
         weight_decay: float = 0.0,
         nesterov: bool = False,
         *,
+        maximize: bool = False,
         nonfinite: Nonfinite = "raise",
     ) -> None:
-        super().__init__(params, nonfinite)
-        self.lr, self.momentum, self.dampening = lr, momentum, dampening
-        self.weight_decay, self.nesterov = weight_decay, nesterov
-        self.check()
+        defaults = dict(
+            lr=lr,
+            momentum=momentum,
+            dampening=dampening,
+            weight_decay=weight_decay,
+            nesterov=nesterov,
+            maximize=maximize,
+        )
+        super().__init__(params, defaults, nonfinite=nonfinite)
 
-    def check(self) -> None:
-        check_at_least_zero("SGD", lr=self.lr, momentum=self.momentum, weight_decay=self.weight_decay)
-        if self.nesterov and (self.momentum == 0 or self.dampening != 0):
+    def check(self, h: Values) -> None:
+        check_at_least_zero("SGD", h, "lr", "momentum", "weight_decay")
+        if not are_numbers(h["dampening"]):
+            raise ValueError(f"SGD: dampening is a finite number, not {h['dampening']!r}")
+        if h["nesterov"] and (h["momentum"] == 0 or h["dampening"] != 0):
             raise ValueError(
-                f"SGD: nesterov needs momentum and no dampening, not {self.momentum!r} and {self.dampening!r}"
+                f"SGD: nesterov needs momentum and no dampening, not {h['momentum']!r} and {h['dampening']!r}"
             )
 
-    @property
-    def buffers(self) -> tuple[str, ...]:  # type: ignore[override]
-        """The momentum, if there is any."""
-        return ("b",) if self.momentum else ()
+    def buffers(self, h: Values, shape: tuple[int, ...]) -> dict[str, float]:
+        return {"v": 0.0} if h["momentum"] else {}
 
-    def update(
-        self, w: np.ndarray, theta: np.ndarray, g: np.ndarray, scratch: np.ndarray, t: int, *buffers: np.ndarray
-    ) -> None:
-        direction = g
-        if self.weight_decay:
-            direction = np.multiply(theta, self.weight_decay, out=np.empty_like(scratch))
-            direction += g
-        if self.momentum:
-            (b,) = buffers
-            if t == 1:
-                b[...] = direction
+    def advance(self, h: Values, s: State) -> None:
+        if h["momentum"] and "v" not in s:
+            s["t"] = 0  # momentum was switched on: its first step is yet to come
+        s["t"] = s.get("t", 0) + 1
+
+    def update(self, h: Values, s: State, theta: Array, g: Array, a: Array, b: Array) -> None:
+        lr, momentum = h["lr"], h["momentum"]
+        g = penalised(h, theta, g, out=a)
+        if momentum:
+            v = s["v"]
+            if s["t"] == 1:
+                np.copyto(v, g)
             else:
-                b *= self.momentum
-                if self.dampening:
-                    b += np.multiply(direction, 1 - self.dampening, out=scratch)
-                else:
-                    b += direction
-            if self.nesterov:
-                np.multiply(b, self.momentum, out=scratch)
-                scratch += direction
-                direction = scratch
+                v *= momentum
+                v += np.multiply(g, 1 - h["dampening"], out=b) if h["dampening"] else g
+            if h["nesterov"]:
+                np.multiply(v, momentum, out=b)
+                g = np.add(b, g, out=b)
             else:
-                direction = b
-        np.multiply(direction, self.lr, out=scratch)
-        np.subtract(theta, scratch, out=w)
+                g = v
+        theta -= np.multiply(g, lr, out=b)

@@ -32,7 +32,8 @@ LAYERS = (
     {"tensor"},
     {"creation"},
     {"primitives"},
-    {"functional", "scipy"},
+    {"boundary"},
+    {"functional", "recompute", "scipy"},
     {"testing"},
 )
 """The modules and packages of ``autodiff``; each imports from those above it in this list only."""

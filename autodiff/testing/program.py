@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from ..functional import checkpoint, stop_gradient
+from ..functional import stop_gradient
+from ..recompute import checkpoint
 from ..tape import no_grad
 from .literals import array_literal
 

@@ -45,6 +45,9 @@ def in_pieces(inputs: int = 1, outputs: int = 1) -> Callable[[Callable], Callabl
             arrays, options = [np.asarray(a) for a in args[:inputs]], args[inputs:]
             dtype = np.result_type(*arrays)
             if dtype.kind != "f":
+                if dtype.kind not in "biu":
+                    shape = arrays[0].shape
+                    raise TypeError(f"an activation takes real numbers, but was given {dtype} of shape {shape}")
                 dtype = np.dtype(np.float64)
             inside = np.dtype(np.float32) if dtype == np.float16 else dtype
             shape, size = arrays[0].shape, arrays[0].size

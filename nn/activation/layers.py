@@ -1,6 +1,6 @@
 """The activations as layers: each applies the function of ``nn.functional`` that it is named after.
 
-The fields of these classes are the arguments of their constructors, with PyTorch's names and defaults.
+The fields of these classes are the arguments of their constructors, with PyTorch's names, order and defaults.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import DTypeLike
 
+from ..derived import set_mode
 from ..module import Module
 from ..parameter import Parameter
+from .options import as_index
 from .piecewise import (
     hardshrink,
     hardsigmoid,
@@ -42,26 +44,55 @@ from .smooth import (
 )
 from .softmax_family import log_softmax, softmax, softmin
 
+InPlace = bool
+"""Whether PyTorch may overwrite the input. Here it changes nothing: the tape may need what would be overwritten."""
 
+
+class Activation(Module):
+    """What applies a function with settings, all of which the function checks; the constructor does as well."""
+
+    def __post_init__(self) -> None:
+        own: Any = next(c for c in type(self).__mro__ if c.__module__ == __name__)  # a subclass's forward may need more
+        with set_mode(None):
+            own.forward(self, np.empty(0))
+
+
+@dataclass(eq=False, repr=False)
+class AlongAxis(Module):
+    """What applies a function along the axis ``dim``; whether an input has it is checked when there is one."""
+
+    dim: int
+
+    def __post_init__(self) -> None:
+        as_index(type(self).__name__, self.dim)
+
+
+@dataclass(eq=False, repr=False)
 class ReLU(Module):
     """``max(x, 0)``, with derivative 0 at 0."""
+
+    inplace: InPlace = False
 
     def forward(self, x: Any) -> Any:
         return relu(x)
 
 
+@dataclass(eq=False, repr=False)
 class ReLU6(Module):
     """``min(max(x, 0), 6)``."""
+
+    inplace: InPlace = False
 
     def forward(self, x: Any) -> Any:
         return relu6(x)
 
 
 @dataclass(eq=False, repr=False)
-class LeakyReLU(Module):
+class LeakyReLU(Activation):
     """``x`` where it is positive, else ``negative_slope * x``."""
 
     negative_slope: float = 0.01
+    inplace: InPlace = False
 
     def forward(self, x: Any) -> Any:
         return leaky_relu(x, self.negative_slope)
@@ -96,34 +127,39 @@ class PReLU(Module):
 
 
 @dataclass(eq=False, repr=False)
-class ELU(Module):
+class ELU(Activation):
     """``x`` where it is positive, else ``alpha * (exp(x) - 1)``."""
 
     alpha: float = 1.0
+    inplace: InPlace = False
 
     def forward(self, x: Any) -> Any:
         return elu(x, self.alpha)
 
 
+@dataclass(eq=False, repr=False)
 class SELU(Module):
     """``scale * elu(x, alpha)`` for the two constants that make mean 0 and variance 1 a fixed point."""
+
+    inplace: InPlace = False
 
     def forward(self, x: Any) -> Any:
         return selu(x)
 
 
 @dataclass(eq=False, repr=False)
-class CELU(Module):
+class CELU(Activation):
     """``x`` where it is positive, else ``alpha * (exp(x / alpha) - 1)``."""
 
     alpha: float = 1.0
+    inplace: InPlace = False
 
     def forward(self, x: Any) -> Any:
         return celu(x, self.alpha)
 
 
 @dataclass(eq=False, repr=False)
-class GELU(Module):
+class GELU(Activation):
     """``x * P(Z <= x)`` for a standard normal Z; see ``nn.functional.gelu``."""
 
     approximate: Literal["none", "tanh"] = "none"
@@ -132,22 +168,28 @@ class GELU(Module):
         return gelu(x, self.approximate)
 
 
+@dataclass(eq=False, repr=False)
 class SiLU(Module):
     """``x * sigmoid(x)``, also known as swish."""
+
+    inplace: InPlace = False
 
     def forward(self, x: Any) -> Any:
         return silu(x)
 
 
+@dataclass(eq=False, repr=False)
 class Mish(Module):
     """``x * tanh(softplus(x))``."""
+
+    inplace: InPlace = False
 
     def forward(self, x: Any) -> Any:
         return mish(x)
 
 
 @dataclass(eq=False, repr=False)
-class Softplus(Module):
+class Softplus(Activation):
     """``log(1 + exp(beta * x)) / beta``, or ``x`` where ``beta * x > threshold``."""
 
     beta: float = 1.0
@@ -193,32 +235,39 @@ class Tanhshrink(Module):
 
 
 @dataclass(eq=False, repr=False)
-class Hardtanh(Module):
+class Hardtanh(Activation):
     """``x`` cut off at ``min_val`` and ``max_val``."""
 
     min_val: float = -1.0
     max_val: float = 1.0
+    inplace: InPlace = False
 
     def forward(self, x: Any) -> Any:
         return hardtanh(x, self.min_val, self.max_val)
 
 
+@dataclass(eq=False, repr=False)
 class Hardsigmoid(Module):
     """``x / 6 + 1/2`` cut off at 0 and 1."""
+
+    inplace: InPlace = False
 
     def forward(self, x: Any) -> Any:
         return hardsigmoid(x)
 
 
+@dataclass(eq=False, repr=False)
 class Hardswish(Module):
     """``x * hardsigmoid(x)``."""
+
+    inplace: InPlace = False
 
     def forward(self, x: Any) -> Any:
         return hardswish(x)
 
 
 @dataclass(eq=False, repr=False)
-class Hardshrink(Module):
+class Hardshrink(Activation):
     """``x`` where ``|x| > lambd``, else 0."""
 
     lambd: float = 0.5
@@ -228,7 +277,7 @@ class Hardshrink(Module):
 
 
 @dataclass(eq=False, repr=False)
-class Softshrink(Module):
+class Softshrink(Activation):
     """``x`` moved towards 0 by ``lambd``, but not past it."""
 
     lambd: float = 0.5
@@ -238,18 +287,19 @@ class Softshrink(Module):
 
 
 @dataclass(eq=False, repr=False)
-class Threshold(Module):
+class Threshold(Activation):
     """``x`` where it is above ``threshold``, else ``value``."""
 
     threshold: float
     value: float
+    inplace: InPlace = False
 
     def forward(self, x: Any) -> Any:
         return threshold(x, self.threshold, self.value)
 
 
 @dataclass(eq=False, repr=False)
-class GLU(Module):
+class GLU(AlongAxis):
     """``a * sigmoid(b)`` for the halves a and b of the input along the axis ``dim``."""
 
     dim: int = -1
@@ -258,11 +308,8 @@ class GLU(Module):
         return glu(x, self.dim)
 
 
-@dataclass(eq=False, repr=False)
-class Softmax(Module):
+class Softmax(AlongAxis):
     """``exp(x) / sum(exp(x))`` along the axis ``dim``, which must be given."""
-
-    dim: int
 
     def forward(self, x: Any) -> Any:
         return softmax(x, self.dim)
@@ -281,21 +328,15 @@ class Softmax2d(Module):
         return softmax(x, -3)
 
 
-@dataclass(eq=False, repr=False)
-class LogSoftmax(Module):
+class LogSoftmax(AlongAxis):
     """``x - log(sum(exp(x)))`` along the axis ``dim``, which must be given."""
-
-    dim: int
 
     def forward(self, x: Any) -> Any:
         return log_softmax(x, self.dim)
 
 
-@dataclass(eq=False, repr=False)
-class Softmin(Module):
+class Softmin(AlongAxis):
     """``softmax(-x)`` along the axis ``dim``, which must be given."""
-
-    dim: int
 
     def forward(self, x: Any) -> Any:
         return softmin(x, self.dim)

@@ -7,7 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from ..arguments import untracked
+from ..arguments import array, untracked
+
+
+def floating(x: Any) -> Any:
+    """Integers and booleans in double precision, of which NumPy would take small ones for half precision."""
+    x = array(x)
+    return x.astype(np.float64) if x.dtype.kind in "biu" else x
 
 
 def number(function: str, argument: str, value: Any) -> float:
@@ -26,6 +32,18 @@ def number(function: str, argument: str, value: Any) -> float:
         raise TypeError(f"{function}: {argument} is a number, not {value!r}") from None
 
 
+def as_index(name: str, dim: Any) -> int:
+    """The number of an axis.
+
+    Raises:
+        TypeError: ``dim`` is no integer; None, with which PyTorch guesses, is none.
+    """
+    try:
+        return operator.index(dim)
+    except TypeError:
+        raise TypeError(f"{name}: dim is the integer of an axis, not {dim!r}") from None
+
+
 def axis_of(function: str, x: Any, dim: Any) -> int:
     """The axis that ``dim`` means, as a number from 0 on; a 0-d array counts as one with a single axis.
 
@@ -33,13 +51,10 @@ def axis_of(function: str, x: Any, dim: Any) -> int:
     1
 
     Raises:
-        TypeError: ``dim`` is no integer; None, with which PyTorch guesses, is none.
+        TypeError: ``dim`` is no integer.
         ValueError: ``x`` has no such axis.
     """
-    try:
-        dim = operator.index(dim)
-    except TypeError:
-        raise TypeError(f"{function}: dim is the integer of an axis, not {dim!r}") from None
+    dim = as_index(function, dim)
     ndim = max(np.ndim(x), 1)
     if not -ndim <= dim < ndim:
         raise ValueError(f"{function}: dim={dim} is no axis of an array of shape {np.shape(x)}")

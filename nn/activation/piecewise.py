@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arguments import array
 from ..derived import derived, on_arrays
 from .kernels import in_pieces
 from .options import number
@@ -20,7 +21,8 @@ SMALL = 4096
 
 
 def _relu_on_arrays(x: Any) -> Any:
-    return np.maximum(x, 0) if np.size(x) <= SMALL or x.dtype.kind != "f" else np.clip(x, 0, np.inf)
+    x = array(x)
+    return np.maximum(x, 0) if x.size <= SMALL or x.dtype.kind != "f" else np.clip(x, 0, np.inf)
 
 
 @in_pieces(inputs=2)
@@ -51,7 +53,7 @@ def leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:
     >>> leaky_relu(np.array([-2.0, 3.0]), 0.1)
     array([-0.2,  3. ])
     """
-    return two_slopes(x, number("leaky_relu", "negative_slope", negative_slope))
+    return two_slopes(array(x), number("leaky_relu", "negative_slope", negative_slope))
 
 
 def _two_slopes_on_arrays(x: Any, slope: float) -> Any:
@@ -154,7 +156,7 @@ def cut_off(x: Any, low: Any, high: Any) -> Any:
 cut_off.gradient(x=lambda g, x, low, high: g * ~((x <= low) | (x >= high)))
 
 
-@derived(kind="elementwise", forward=lambda x: np.clip(x / 6 + 0.5, 0, 1))
+@derived(kind="elementwise", forward=lambda x: np.clip(np.divide(x, 6) + 0.5, 0, 1))
 def hardsigmoid(x: Any) -> Any:
     """``x / 6 + 1/2`` cut off at 0 and 1, with derivative 0 at -3 and 3."""
     return np.where(x <= -3, 0, np.where(x >= 3, 1, x / 6 + 0.5))
@@ -166,7 +168,10 @@ hardsigmoid.gradient(x=lambda g, x: g * ~(np.abs(x) >= 3) / 6)
 @in_pieces()
 def _hardswish_on_arrays(x: np.ndarray, out: np.ndarray) -> None:
     """Half the width of the gate is enough of x where the gate is 0: infinite entries give 0 there."""
-    np.multiply(np.clip(x / 6 + 0.5, 0, 1), np.clip(x, -3, np.inf), out=out)
+    np.clip(x, -3, 3, out=out)
+    out += 3
+    out *= 1 / 6
+    out *= np.clip(x, -3, np.inf)
 
 
 @in_pieces(inputs=2)
@@ -201,7 +206,7 @@ def hardshrink(x: Any, lambd: float = 0.5) -> Any:
     return outside(x, number("hardshrink", "lambd", lambd))
 
 
-@derived(kind="elementwise", forward=lambda x, bound: x * ~(np.abs(x) <= bound))
+@derived(kind="elementwise", forward=lambda x, bound: x * ~(np.less_equal(-bound, x) & np.less_equal(x, bound)))
 def outside(x: Any, bound: Any) -> Any:
     """The slope is 1 strictly outside of the bounds, else 0. (That it jumps there no gradient tells.)"""
     return np.where(np.abs(x) <= bound, 0, x)
@@ -233,7 +238,7 @@ moved_in.gradient(x=lambda g, x, bound: g * ~(np.abs(x) <= bound))
 
 def threshold(x: Any, threshold: float, value: float) -> Any:
     """``x`` where it is above ``threshold``, else ``value``; the derivative at ``threshold`` is 0."""
-    return replaced_below(x, number("threshold", "threshold", threshold), number("threshold", "value", value))
+    return replaced_below(array(x), number("threshold", "threshold", threshold), number("threshold", "value", value))
 
 
 @derived(kind="elementwise")

@@ -13,9 +13,10 @@ from typing import Any, Literal
 import numpy as np
 from scipy.special import expit, ndtr
 
+from ..arguments import array
 from ..derived import derived, on_arrays
 from .kernels import FAR, in_pieces, log_one_plus_exp, logistic, normal_cdf
-from .options import axis_of, number
+from .options import axis_of, floating, number
 
 _sigmoid_on_arrays = in_pieces()(logistic)
 
@@ -32,7 +33,7 @@ def sigmoid(x: Any) -> Any:
 sigmoid.gradient(x=lambda g, out: g * (out * (1 - out)))
 
 
-@derived(kind="elementwise")
+@derived(kind="elementwise", forward=lambda x: np.tanh(floating(x)))
 def tanh(x: Any) -> Any:
     """The hyperbolic tangent, the derivative of which is ``1 - tanh(x)**2``."""
     return np.tanh(x)
@@ -41,7 +42,13 @@ def tanh(x: Any) -> Any:
 tanh.gradient(x=lambda g, out: g * (1 - out * out))
 
 
-@derived(kind="elementwise", residuals=("t",))
+def _tanhshrink_on_arrays(x: Any) -> tuple[Any, Any]:
+    x = floating(x)
+    t = np.tanh(x)
+    return x - t, t
+
+
+@derived(kind="elementwise", forward=_tanhshrink_on_arrays, residuals=("t",))
 def tanhshrink(x: Any) -> Any:
     """``x - tanh(x)``, the derivative of which is ``1 - (1 - tanh(x)**2) = tanh(x)**2``."""
     t = np.tanh(x)
@@ -53,7 +60,7 @@ tanhshrink.gradient(x=lambda g, t: g * (t * t))
 
 def _softsign_on_arrays(x: Any) -> Any:
     """With the largest number for an infinite one, or the ratio would be inf / inf."""
-    x = np.asarray(x)
+    x = floating(x)
     if x.dtype.kind == "f":
         largest = np.finfo(x.dtype).max
         x = np.clip(x, -largest, largest)
@@ -383,10 +390,10 @@ def glu(x: Any, dim: int = -1) -> Any:
     Raises:
         ValueError: the axis cannot be halved, or there is no such axis.
     """
+    x = array(x)
     axis = axis_of("glu", x, dim)
-    shape = np.shape(x)
-    if not shape or shape[axis] % 2:
-        raise ValueError(f"glu: axis {dim} of an array of shape {shape} cannot be halved")
+    if not x.shape or x.shape[axis] % 2:
+        raise ValueError(f"glu: axis {dim} of an array of shape {x.shape} cannot be halved")
     return gated(x, axis)
 
 

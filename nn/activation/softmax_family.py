@@ -6,6 +6,7 @@ An entry of -inf has the weight 0. Where all are -inf there is nothing to share 
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,8 @@ import numpy as np
 from autodiff import Tensor
 
 from ..derived import derived, on_arrays
-from .options import axis_of
+from ..sums import ones
+from .options import axis_of, floating
 
 
 def _highest(x: Any, axis: int) -> np.ndarray:
@@ -22,6 +24,15 @@ def _highest(x: Any, axis: int) -> np.ndarray:
     return np.max(values, axis=axis, keepdims=True, initial=np.finfo(values.dtype).min)
 
 
+def _sum_on_arrays(x: np.ndarray, axis: int) -> Any:
+    """The same, along the last axis by BLAS, in a fifth of the time."""
+    if x.ndim and x.dtype.char in "fd" and axis % x.ndim == x.ndim - 1:
+        *outer, n = x.shape
+        return (x.reshape(math.prod(outer), n) @ ones(n, x.dtype)).reshape(*outer, 1)
+    return np.sum(x, axis=axis, keepdims=True, dtype=np.float32 if x.dtype == np.float16 else None)
+
+
+@on_arrays(_sum_on_arrays)
 def _sum(x: Any, axis: int) -> Any:
     """The sum over an axis, which stays with length 1; half precision is added up in single."""
     return np.sum(x, axis=axis, keepdims=True, dtype=np.float32 if x.dtype == np.float16 else None)
@@ -35,7 +46,9 @@ def _unless_zero(total: Any) -> Any:
 def _shifted(x: Any, axis: int) -> np.ndarray:
     """``x - max(x)`` in a new array."""
     x = np.asarray(x)
-    x = x if x.dtype.kind == "f" else x.astype(np.float64)
+    if x.dtype.kind not in "biuf":
+        raise TypeError(f"a softmax takes real numbers, but was given {x.dtype} of shape {x.shape}")
+    x = floating(x)
     return np.subtract(x, _highest(x, axis), out=np.empty_like(x))
 
 
@@ -63,8 +76,12 @@ def _shares_vjp(g: Any, out: Any, dim: int) -> Any:
     return out * (g - _sum(g * out, dim))
 
 
-@derived(forward=lambda x, dim: _shares_on_arrays(x, axis_of("softmax", x, dim)))
-def softmax(x: Any, dim: int) -> Any:
+def _softmax_on_arrays(x: Any, dim: int | None = None) -> np.ndarray:
+    return _shares_on_arrays(x, axis_of("softmax", x, dim))
+
+
+@derived(forward=_softmax_on_arrays)
+def softmax(x: Any, dim: int | None = None) -> Any:
     """``exp(x) / sum(exp(x))`` along the axis ``dim``.
 
     For ``p = exp(x) / s``, ``s = sum(exp(x))``: ``dp = p dx - p ds / s = p (dx - sum(p dx))``. The sum of ``g dp`` is
@@ -75,7 +92,7 @@ def softmax(x: Any, dim: int) -> Any:
 
     Raises:
         ValueError: x has no such axis.
-        TypeError: ``dim`` is no integer.
+        TypeError: ``dim`` is no integer, or not given.
     """
     return _shares(x, axis_of("softmax", x, dim))
 
@@ -83,13 +100,18 @@ def softmax(x: Any, dim: int) -> Any:
 softmax.gradient(x=_shares_vjp)
 
 
-@derived(forward=lambda x, dim: _shares_on_arrays(np.negative(x), axis_of("softmin", x, dim)))
-def softmin(x: Any, dim: int) -> Any:
+def _softmin_on_arrays(x: Any, dim: int | None = None) -> np.ndarray:
+    negative = np.negative(floating(x))  # of unsigned integers there are no negative ones
+    return _shares_on_arrays(negative, axis_of("softmin", x, dim))
+
+
+@derived(forward=_softmin_on_arrays)
+def softmin(x: Any, dim: int | None = None) -> Any:
     """``softmax(-x)``, and so with minus its gradient.
 
     Raises:
         ValueError: x has no such axis.
-        TypeError: ``dim`` is no integer.
+        TypeError: ``dim`` is no integer, or not given.
     """
     return _shares(-x, axis_of("softmin", x, dim))
 
@@ -97,7 +119,7 @@ def softmin(x: Any, dim: int) -> Any:
 softmin.gradient(x=lambda g, out, dim: -_shares_vjp(g, out, dim))
 
 
-def _log_softmax_on_arrays(x: Any, dim: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _log_softmax_on_arrays(x: Any, dim: int | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     axis = axis_of("log_softmax", x, dim)
     out = _shifted(x, axis)
     weights = np.exp(out)
@@ -113,7 +135,7 @@ def _log_softmax_vjp_on_arrays(g: Any, dim: int, weights: Any, total: Any) -> np
 
 
 @derived(forward=_log_softmax_on_arrays, residuals=("weights", "total"))
-def log_softmax(x: Any, dim: int) -> Any:
+def log_softmax(x: Any, dim: int | None = None) -> Any:
     """``x - log(sum(exp(x)))`` along the axis ``dim``.
 
     With ``p = softmax(x)``, the derivative of the logarithm by x: ``sum(g (dx - sum(p dx))) = sum((g - p sum(g)) dx)``,
@@ -124,7 +146,7 @@ def log_softmax(x: Any, dim: int) -> Any:
 
     Raises:
         ValueError: x has no such axis.
-        TypeError: ``dim`` is no integer.
+        TypeError: ``dim`` is no integer, or not given.
     """
     axis = axis_of("log_softmax", x, dim)
     shifted = x - _highest(x, axis)

@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..arguments import untracked
+from ..arguments import array, untracked
 from ..derived import derived
 from .labels import Labels, class_axis, class_labels, class_weights
 from .probability import sigmoid, softplus
 from .reduction import (
     Loss,
     Reduction,
-    array,
     check_count,
     check_floating,
     check_reduction,
@@ -73,6 +72,8 @@ def margin_ranking_loss(x1: Any, x2: Any, target: Any, margin: float = 0.0, *, r
         d/dx1 = -target = -d/dx2
         d/dtarget = x2 - x1
 
+    As in PyTorch, targets other than 1 and -1 are not refused: they are factors of the difference.
+
     Raises:
         ValueError: the shapes differ, even where they would broadcast; the mean of no entries.
     """
@@ -100,6 +101,8 @@ def soft_margin_loss(x: Any, target: Any, *, reduction: Reduction = "mean") -> A
 
         d/dx = -target * s
         d/dtarget = -x * s
+
+    As in PyTorch, other targets are not refused: they are factors of x.
 
     Raises:
         ValueError: the shapes differ, even where they would broadcast; the mean of no entries.
@@ -239,7 +242,6 @@ def _(
     }
 
 
-@derived(residuals=("short", "gaps", "distances"))
 def triplet_margin_loss(
     anchor: Any,
     positive: Any,
@@ -262,29 +264,37 @@ def triplet_margin_loss(
             anchor's (Balntas et al. 2016).
         reduction: "mean" over the triplets, "sum" or "none".
 
-    With z for a difference and ``d = |z|``, the derivative of d by z is ``sign(z) * (|z| / d)**(p - 1)``, 0 at 0. The
-    anchor takes part in two differences, the other two in one each, or with ``swap`` in two.
-
     Raises:
         ValueError: the shapes differ, even where they would broadcast; ``margin`` is not positive or ``p`` less than 1;
             the mean of no triplets.
     """
     name = "triplet_margin_loss"
     check_reduction(name, reduction)
-    margin, eps = number(name, "margin", margin, above=0), number(name, "eps", eps)
-    p = number(name, "p", p, least=1)
+    margin, p = number(name, "margin", margin, above=0), number(name, "p", p, least=1)
     given = operands(name, "none", anchor=anchor, positive=positive, negative=negative)
-    a, b, c = map(wide, given)
-    if not a.ndim:
+    shape = given[0].shape
+    if not shape:
         raise ValueError(f"{name} takes vectors (N, D) or (D,), not single numbers")
-    check_count(name, reduction, math.prod(a.shape[:-1]), a.shape)
+    check_count(name, reduction, math.prod(shape[:-1]), shape)
+    return triplet_margin(*given, margin=margin, p=p, eps=number(name, "eps", eps), swap=swap, reduction=reduction)
+
+
+@derived(residuals=("short", "gaps", "distances"))
+def triplet_margin(
+    anchor: Any, positive: Any, negative: Any, *, margin: float, p: float, eps: float, swap: bool, reduction: str
+) -> Any:
+    """The pair of ``triplet_margin_loss``. With z for a difference and ``d = |z|``, the derivative of d by z is
+    ``sign(z) * (|z| / d)**(p - 1)``, 0 at 0. The anchor takes part in two differences, the other two in one each, or
+    with ``swap`` in two.
+    """
+    a, b, c = map(wide, (anchor, positive, negative))
     gaps = (a - b + eps, a - c + eps, *((b - c + eps,) if swap else ()))
     distances = tuple(np.linalg.norm(gap, p, axis=-1) for gap in gaps)
     short = margin + distances[0] - (np.minimum(*distances[1:]) if swap else distances[1])
-    return narrow(reduce(positive_part(short), reduction), given[0].dtype), short, gaps, distances
+    return narrow(reduce(positive_part(short), reduction), anchor.dtype), short, gaps, distances
 
 
-@triplet_margin_loss.gradient
+@triplet_margin.gradient
 def _(g: Any, p: float, swap: bool, reduction: str, short: Any, gaps: Any, distances: Any) -> dict[str, Any]:
     each = _where_short(g, reduction, short)
     near = each[..., None] * _norm_slope(gaps[0], distances[0], p)

@@ -53,7 +53,8 @@ def binary_cross_entropy(
 
     Args:
         prediction: probabilities, between 0 and 1.
-        target: what they should have been, of the same shape; 0 and 1, or probabilities.
+        target: what they should have been, of the same shape; 0 and 1, or probabilities. That they lie within [0, 1] is
+            not checked, as in PyTorch: beyond that the formula is no cross-entropy any more.
         weight: factors of the losses, of a shape that broadcasts to theirs. The mean is over the number of losses.
         reduction: "mean", "sum" or "none".
 
@@ -114,7 +115,7 @@ def binary_cross_entropy_with_logits(
     """``-(pos_weight * target * log(p) + (1 - target) * log(1 - p))`` for ``p = sigmoid(logits)``, averaged.
 
     Args:
-        logits: any numbers; the loss is accurate for all of them.
+        logits: any finite numbers; the loss is accurate for all of them.
         target: what the probabilities should have been, of the same shape; 0 and 1, or probabilities.
         weight: factors of the losses, of a shape that broadcasts to theirs. The mean is over the number of losses.
         reduction: "mean" over all entries, "sum" or "none".

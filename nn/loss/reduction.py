@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from autodiff import Tensor
 
-from ..arguments import untracked
+from ..arguments import array, untracked
 from ..module import Module
 
 Reduction = Literal["mean", "sum", "none"]
@@ -44,11 +44,6 @@ def narrow(x: Any, dtype: Any) -> Any:
     return x if x.dtype == dtype else x.astype(dtype)
 
 
-def array(value: Any) -> Any:
-    """A tensor or an array as it is, anything else as an array."""
-    return value if isinstance(value, (Tensor, np.ndarray)) else np.asarray(value)
-
-
 def operands(name: str, reduction: str, allowed: Collection[str] = REDUCTIONS, /, **arguments: Any) -> tuple:
     """The arguments of a loss that compares entry by entry, as arrays or tensors of one shape and kind of numbers.
 
@@ -65,11 +60,11 @@ def operands(name: str, reduction: str, allowed: Collection[str] = REDUCTIONS, /
     for argument, value in others:
         if value.shape != first.shape:
             raise ValueError(
-                f"{name} compares entry by entry, but the {leader} has shape {first.shape} and the {argument} "
-                f"{value.shape}; reshape one of them"
+                f"{name} compares entry by entry, but was given {leader} of shape {first.shape} and {argument} of "
+                f"shape {value.shape}; reshape one of them"
             )
         if value.dtype.kind not in "fiub":
-            raise TypeError(f"{name}: the {argument} is made of real numbers, not {value.dtype}")
+            raise TypeError(f"{name} takes real numbers as {argument}, not {value.dtype}")
         values.append(value if value.dtype.kind == "f" else value.astype(first.dtype))
     check_count(name, reduction, first.size, first.shape)
     return tuple(values)
@@ -92,8 +87,8 @@ def check_floating(name: str, argument: str, value: Any) -> None:
     """Raise TypeError for anything but floating-point numbers."""
     if value.dtype.kind != "f":
         raise TypeError(
-            f"{name}: the {argument} is floating-point, but {value.dtype} of shape {value.shape} was given; convert it "
-            "with .astype"
+            f"{name} takes floating-point numbers as {argument}, but was given {value.dtype} of shape {value.shape}; "
+            "convert it with .astype"
         )
 
 

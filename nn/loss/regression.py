@@ -9,8 +9,9 @@ import numpy as np
 
 from autodiff import stop_gradient
 
+from ..arguments import array
 from ..derived import derived
-from .reduction import Loss, Reduction, array, check_floating, first_where, number, operands, plain, reduce, share
+from .reduction import Loss, Reduction, check_floating, first_where, number, operands, plain, reduce, share
 
 
 @derived(residuals=("difference",))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from ..arguments import untracked
+from ..arguments import array, untracked
 from ..derived import derived, on_arrays
 from ..module import Module
 from ..parameter import Parameter, get_default_dtype
@@ -20,6 +20,7 @@ from .blocks import (
     blocks,
     center_columns,
     center_rows,
+    check_eps,
     in_one_dtype,
     on_demand,
     split,
@@ -55,6 +56,8 @@ def batch_norm(
         ValueError: shapes that do not fit, or a batch with a single value per channel in training.
         TypeError: running statistics that require grad.
     """
+    x = array(x)
+    check_eps("batch_norm", eps)
     mean = untracked("batch_norm", "running_mean", running_mean)
     var = untracked("batch_norm", "running_var", running_var)
     check_channels("batch_norm", x, running_mean=mean, running_var=var, weight=weight, bias=bias)
@@ -292,6 +295,7 @@ class RunningNorm(Module):
     ``running_var`` (unbiased) and ``num_batches_tracked`` if ``track_running_stats``.
     """
 
+    optional_buffers = ("num_batches_tracked",)  # old checkpoints of PyTorch lack it
     dims: tuple[int, ...] = ()
     """How many axes the input can have."""
     axes = ""
@@ -308,8 +312,10 @@ class RunningNorm(Module):
         affine: bool = True,
         track_running_stats: bool = True,
         *,
+        bias: bool = True,
         dtype: DTypeLike | None = None,
     ) -> None:
+        check_eps(type(self).__name__, eps)
         self.num_features = num_features
         self.eps = eps
         self.momentum = momentum
@@ -318,21 +324,30 @@ class RunningNorm(Module):
         self.dtype = dtype
         buffers = get_default_dtype() if dtype is None else dtype
         self.weight = Parameter(np.ones(num_features), dtype=dtype) if affine else None
-        self.bias = Parameter(np.zeros(num_features), dtype=dtype) if affine else None
+        self.bias = Parameter(np.zeros(num_features), dtype=dtype) if affine and bias else None
         self.register_buffer("running_mean", np.zeros(num_features, buffers) if track_running_stats else None)
         self.register_buffer("running_var", np.ones(num_features, buffers) if track_running_stats else None)
         self.register_buffer("num_batches_tracked", np.array(0) if track_running_stats else None)
 
-    def check(self, x: Any) -> None:
-        """Raise ValueError for an input of a shape that the layer does not take."""
+    def take(self, x: Any) -> Any:
+        """The input as an array or tensor; ValueError if its shape is one that the layer does not take."""
+        x = array(x)
         if len(x.shape) not in self.dims or x.shape[1] != self.num_features:
             raise ValueError(f"the input has shape {x.shape}")
+        return x
+
+    def count_batch(self) -> None:
+        """Count a batch seen in training."""
+        if self.num_batches_tracked is not None:
+            self.num_batches_tracked = np.asarray(self.num_batches_tracked + 1)
 
     def track(self, mean: np.ndarray, var: np.ndarray) -> None:
-        """Move the running averages towards the mean and the (unbiased) variance of a batch."""
+        """Move the running averages, those that are not None, towards the mean and (unbiased) variance of a batch."""
         momentum = 1 / int(self.num_batches_tracked) if self.momentum is None else self.momentum
-        self.running_mean = moved(self.running_mean, mean, momentum)
-        self.running_var = moved(self.running_var, var, momentum)
+        if self.running_mean is not None:
+            self.running_mean = moved(self.running_mean, mean, momentum)
+        if self.running_var is not None:
+            self.running_var = moved(self.running_var, var, momentum)
 
     @property
     def expects(self) -> str:
@@ -344,14 +359,14 @@ class BatchNorm(RunningNorm):
     """Each channel by its mean and variance over the batch, in evaluation by running averages of them."""
 
     def forward(self, x: Any) -> Any:
-        self.check(x)
+        x = self.take(x)
         if not self.training and self.running_mean is not None:
             running = {"mean": self.running_mean, "var": self.running_var}
             return batch_norm_evaluation(x, self.weight, self.bias, **running, eps=self.eps)
         statistics: dict[str, np.ndarray] = {}
         out = batch_norm_training(x, self.weight, self.bias, eps=self.eps, statistics=statistics)
         if self.training and self.track_running_stats:
-            self.num_batches_tracked = np.asarray(self.num_batches_tracked + 1)
+            self.count_batch()
             self.track(statistics["mean"], unbiased(statistics["var"], count(x.shape)))
         return out
 
@@ -368,6 +383,7 @@ class BatchNorm1d(BatchNorm):
         momentum: the weight of the newest batch in the running averages; None for the mean of all batches.
         affine: whether there are ``weight`` and ``bias``.
         track_running_stats: whether there are running averages; without them the batch's are used in evaluation too.
+        bias: whether there is ``bias``, if ``weight`` is there.
         dtype: that of parameters and running averages; float32 unless ``set_default_dtype`` says otherwise.
 
     >>> import numpy as np

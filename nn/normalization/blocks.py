@@ -46,14 +46,19 @@ def in_one_dtype(*arrays: Any) -> tuple:
     return (dtype, *(a if a is None else a.astype(wide, copy=False) for a in arrays))
 
 
+def check_eps(name: str, eps: float | None) -> None:
+    """Raise ValueError for a negative number, of which with a small variance there is no square root."""
+    if eps is not None and not eps >= 0:
+        raise ValueError(f"{name}: eps is at least 0, not {eps}")
+
+
 def center_rows(x: np.ndarray, out: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Write the rows without their means to ``out``, up to rounding.
 
     Returns:
         What was subtracted; what the means are more than that; and the mean squares about the exact means.
     """
-    n = x.shape[1]
-    one = ones(n, x.dtype)
+    n, one = max(x.shape[1], 1), ones(x.shape[1], x.dtype)
     subtracted = x @ one
     subtracted /= n
     np.subtract(x, subtracted[:, None], out=out)

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from ..arguments import untracked
+from ..arguments import array, untracked
 from ..derived import derived, on_arrays
 from ..module import Module
 from ..parameter import Parameter
 from ..sums import ones
 from .batch import RunningNorm, batch_norm_evaluation, check_channels, moved, unbiased
-from .blocks import affine, along, blocks, center_rows, in_one_dtype, on_demand, scratch, split, values
+from .blocks import affine, along, blocks, center_rows, check_eps, in_one_dtype, on_demand, scratch, split, values
 
 
 def group_norm(x: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
@@ -32,6 +32,8 @@ def group_norm(x: Any, num_groups: int, weight: Any = None, bias: Any = None, ep
     Raises:
         ValueError: shapes that do not fit.
     """
+    x = array(x)
+    check_eps("group_norm", eps)
     check_channels("group_norm", x, weight=weight, bias=bias)
     if num_groups < 1 or x.shape[1] % num_groups:
         raise ValueError(f"group_norm: the {x.shape[1]} channels of {x.shape} are not divisible by {num_groups} groups")
@@ -67,6 +69,8 @@ def instance_norm(
         ValueError: shapes that do not fit, a sample with a single value per channel, or no statistics to use.
         TypeError: running statistics that require grad.
     """
+    x = array(x)
+    check_eps("instance_norm", eps)
     mean = untracked("instance_norm", "running_mean", running_mean)
     var = untracked("instance_norm", "running_var", running_var)
     check_channels("instance_norm", x, running_mean=mean, running_var=var, weight=weight, bias=bias)
@@ -86,6 +90,8 @@ def _by_instance(x: Any, weight: Any, bias: Any, eps: float) -> tuple[Any, tuple
     n = math.prod(x.shape[2:])
     if n < 2:
         raise ValueError(f"instance norm takes more than one value per sample and channel, but was given {x.shape}")
+    if not x.shape[0]:
+        raise ValueError(f"instance norm takes one sample at least, but was given {x.shape}")
     statistics: dict[str, np.ndarray] = {}
     out = group_norm_of_channels(x, weight, bias, groups=x.shape[1], eps=eps, statistics=statistics)
     return out, (statistics["mean"].mean(0), unbiased(statistics["var"].mean(0), n))
@@ -229,6 +235,7 @@ class GroupNorm(Module):
         num_channels: C in the input's shape (N, C, ...).
         eps: is added to the variance.
         affine: whether there are ``weight`` and ``bias``.
+        bias: whether there is ``bias``, if ``weight`` is there.
         dtype: that of the parameters; float32 unless ``set_default_dtype`` says otherwise.
 
     Raises:
@@ -242,19 +249,22 @@ class GroupNorm(Module):
         eps: float = 1e-5,
         affine: bool = True,
         *,
+        bias: bool = True,
         dtype: DTypeLike | None = None,
     ) -> None:
         if num_groups < 1 or num_channels % num_groups:
             raise ValueError(f"GroupNorm: {num_channels} channels are not divisible by {num_groups} groups")
+        check_eps("GroupNorm", eps)
         self.num_groups = num_groups
         self.num_channels = num_channels
         self.eps = eps
         self.affine = affine
         self.dtype = dtype
         self.weight = Parameter(np.ones(num_channels), dtype=dtype) if affine else None
-        self.bias = Parameter(np.zeros(num_channels), dtype=dtype) if affine else None
+        self.bias = Parameter(np.zeros(num_channels), dtype=dtype) if affine and bias else None
 
     def forward(self, x: Any) -> Any:
+        x = array(x)
         if len(x.shape) < 2 or x.shape[1] != self.num_channels:
             raise ValueError(f"the input has shape {x.shape}")
         return group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
@@ -276,14 +286,15 @@ class InstanceNorm(RunningNorm):
         affine: bool = False,
         track_running_stats: bool = False,
         *,
+        bias: bool = True,
         dtype: DTypeLike | None = None,
     ) -> None:
         if momentum is None:
             raise ValueError("instance norm counts no batches, as in PyTorch, so it takes a number for momentum")
-        super().__init__(num_features, eps, momentum, affine, track_running_stats, dtype=dtype)
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, bias=bias, dtype=dtype)
 
     def forward(self, x: Any) -> Any:
-        self.check(x)
+        x = self.take(x)
         if not self.training and self.running_mean is not None:
             running = {"mean": self.running_mean, "var": self.running_var}
             return batch_norm_evaluation(x, self.weight, self.bias, **running, eps=self.eps)
@@ -302,6 +313,7 @@ class InstanceNorm1d(InstanceNorm):
         momentum: the weight of the newest batch in the running averages.
         affine: whether there are parameters ``weight``, of ones, and ``bias``, of zeros, of shape (C,).
         track_running_stats: whether there are running averages, to be used in evaluation.
+        bias: whether there is ``bias``, if ``weight`` is there.
         dtype: that of parameters and running averages; float32 unless ``set_default_dtype`` says otherwise.
     """
 

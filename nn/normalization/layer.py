@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from ..arguments import array
 from ..derived import derived, on_arrays
 from ..module import Module
 from ..parameter import Parameter
 from ..sums import ones
-from .blocks import affine, blocks, center_rows, in_one_dtype, on_demand, scratch, split, total
+from .blocks import affine, blocks, center_rows, check_eps, in_one_dtype, on_demand, scratch, split, total
 
 Shape = int | Sequence[int]
 
@@ -33,6 +34,8 @@ def layer_norm(x: Any, normalized_shape: Shape, weight: Any = None, bias: Any = 
     Raises:
         ValueError: shapes that do not fit.
     """
+    x = array(x)
+    check_eps("layer_norm", eps)
     dims = _check("layer_norm", x, normalized_shape, weight=weight, bias=bias)
     return layer_norm_of_last(x, weight, bias, dims=dims, eps=eps)
 
@@ -49,19 +52,24 @@ def rms_norm(x: Any, normalized_shape: Shape, weight: Any = None, eps: float | N
     Raises:
         ValueError: shapes that do not fit.
     """
+    x = array(x)
+    check_eps("rms_norm", eps)
     dims = _check("rms_norm", x, normalized_shape, weight=weight)
-    eps = float(np.finfo(x.dtype).eps) if eps is None else eps
+    eps = float(np.finfo(x.dtype if x.dtype.kind == "f" else float).eps) if eps is None else eps
     return rms_norm_of_last(x, weight, dims=dims, eps=eps)
 
 
-def _as_shape(normalized_shape: Shape) -> tuple[int, ...]:
-    return (normalized_shape,) if isinstance(normalized_shape, (int, np.integer)) else tuple(normalized_shape)
+def _as_shape(name: str, normalized_shape: Shape) -> tuple[int, ...]:
+    shape = (normalized_shape,) if isinstance(normalized_shape, (int, np.integer)) else tuple(normalized_shape)
+    if not shape:
+        raise ValueError(f"{name}: normalized_shape has the length of one axis at least, but is {normalized_shape}")
+    return shape
 
 
 def _check(name: str, x: Any, normalized_shape: Shape, **parameters: Any) -> int:
     """How many axes are normalised over."""
-    shape = _as_shape(normalized_shape)
-    if not shape or x.shape[-len(shape) :] != shape:
+    shape = _as_shape(name, normalized_shape)
+    if x.shape[-len(shape) :] != shape:
         raise ValueError(f"{name} over {shape} takes an input whose last axes are these, but was given {x.shape}")
     for argument, value in parameters.items():
         if value is not None and value.shape != shape:
@@ -134,7 +142,7 @@ def _rms_on_arrays(x: Any, weight: Any = None, *, dims: int = 1, eps: float) -> 
     out, inv = np.empty(rows.shape, x.dtype), np.empty((len(rows), 1), x.dtype)
     for piece in blocks(rows):
         part = rows[piece]
-        inv[piece, 0] = 1 / np.sqrt(np.vecdot(part, part) / rows.shape[1] + eps)
+        inv[piece, 0] = 1 / np.sqrt(np.vecdot(part, part) / max(rows.shape[1], 1) + eps)
         _affine_in_place(np.multiply(part, inv[piece], out=out[piece]), weight, None)
     kept = x.shape[: x.ndim - dims] + (1,) * dims
     return out.reshape(x.shape).astype(dtype, copy=False), inv.reshape(kept)
@@ -168,7 +176,7 @@ def _vjp_on_arrays(g: Any, x: Any, weight: Any, mean: Any, inv: Any, dims: int) 
     def compute(with_x: bool) -> dict[str, Any]:
         pieces = blocks(rows)
         dx = np.empty(x.shape if with_x else (0, n), x.dtype)
-        out, t, product = dx.reshape(-1, n), scratch(rows, pieces), scratch(rows, pieces)
+        out, t, product = dx.reshape(len(rows) if with_x else 0, n), scratch(rows, pieces), scratch(rows, pieces)
         of_weight, of_bias = [], []
         for piece in pieces:
             part, centred, inv_part = cotangents[piece], rows[piece], inv[piece]
@@ -242,7 +250,8 @@ class LayerNorm(Module):
         *,
         dtype: DTypeLike | None = None,
     ) -> None:
-        self.normalized_shape = _as_shape(normalized_shape)
+        check_eps("LayerNorm", eps)
+        self.normalized_shape = _as_shape("LayerNorm", normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
         self.dtype = dtype
@@ -279,7 +288,8 @@ class RMSNorm(Module):
         *,
         dtype: DTypeLike | None = None,
     ) -> None:
-        self.normalized_shape = _as_shape(normalized_shape)
+        check_eps("RMSNorm", eps)
+        self.normalized_shape = _as_shape("RMSNorm", normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
         self.dtype = dtype

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autodiff import defvjp, functional, grad, hessian, jacobian
+from autodiff import boundary, defvjp, grad, hessian, jacobian
 from autodiff.batching import SHIFTED, Batch
 from autodiff.primitive import REGISTRY
 from autodiff.testing.strategies import arrays, broadcastable_shapes, indices, shapes
@@ -25,7 +25,7 @@ def both_ways(f: Callable, *args: Any) -> tuple[Any, Any]:
     with np.errstate(all="ignore"):
         together = jacobian(f, tuple(range(len(args))))(*args)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(functional._Call, "_pull_units", refuse)
+            patch.setattr(boundary.Call, "_pull_units", refuse)
             apart = jacobian(f, tuple(range(len(args))))(*args)
     return together, apart
 
@@ -57,8 +57,8 @@ WEIGHTS = RNG.normal(size=(6, 6)), RNG.normal(size=(6, 4))
 
 def test_a_hessian_of_common_functions_is_computed_together_in_one_pass(monkeypatch: Any) -> None:
     passes: list = []
-    original = functional.pull
-    monkeypatch.setattr(functional, "pull", lambda *args, **kwargs: passes.append(args) or original(*args, **kwargs))
+    original = boundary.pull
+    monkeypatch.setattr(boundary, "pull", lambda *args, **kwargs: passes.append(args) or original(*args, **kwargs))
     x = RNG.normal(size=6)
     found = hessian(network)(x)
     assert len(passes) == 2  # the gradient's, recorded, and one for all of the rows
@@ -99,7 +99,7 @@ def test_an_error_of_a_rule_is_raised_as_it_is() -> None:
 def test_large_jacobians_are_computed_in_parts(monkeypatch: Any) -> None:
     x = np.arange(1.0, 21.0)
     for entries in (20 * 9, 20 * 7):  # nine rows at a time, and too few to be worth it
-        monkeypatch.setattr(functional, "ENTRIES_AT_ONCE", entries)
+        monkeypatch.setattr(boundary, "ENTRIES_AT_ONCE", entries)
         np.testing.assert_array_equal(jacobian(lambda x: x * x)(x), np.diag(2 * x))
 
 

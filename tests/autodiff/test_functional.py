@@ -2,7 +2,6 @@
 
 import sys
 import threading
-import weakref
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +9,6 @@ import pytest
 
 from autodiff import (
     Tensor,
-    checkpoint,
     custom_gradient,
     elementwise_grad,
     grad,
@@ -160,46 +158,6 @@ def test_gradients_of_tensors_on_the_tape():
     assert gradients((x * 1.0).sum(), other, allow_unused=True) is None
 
 
-def test_a_checkpoint_gives_the_same_gradients_also_of_what_it_closes_over():
-    w = Tensor([0.5, -1.0], requires_grad=True)
-    x = Tensor([1.0, 2.0], requires_grad=True)
-
-    def f(x):
-        return np.tanh(x * w) * x
-
-    def run(f):
-        x.grad = w.grad = None
-        f(x * 2).sum().backward(create_graph=True)
-        first = x.grad, w.grad
-        x.grad = w.grad = None
-        (first[0].sum() + first[1].sum()).backward()
-        return [t.data for t in (*first, x.grad, w.grad)]
-
-    for plain, checkpointed in zip(run(f), run(checkpoint(f)), strict=True):
-        np.testing.assert_allclose(checkpointed, plain, rtol=1e-12)
-
-
-def test_a_checkpoint_keeps_only_its_inputs():
-    inside = []
-
-    def f(x):
-        hidden = np.exp(x)
-        inside.append(weakref.ref(hidden.data))
-        return hidden.sum()
-
-    x = Tensor(np.ones(3), requires_grad=True)
-    y = checkpoint(f)(x)
-    assert inside[0]() is None
-    y.backward()
-    np.testing.assert_allclose(x.grad.data, np.exp(1.0))
-    assert len(inside) == 2
-
-
-def test_a_checkpoint_may_have_nested_outputs():
-    f = checkpoint(lambda x: {"a": np.sin(x), "b": [x * x]})
-    check_grads(lambda x: f(x)["a"] * f(x)["b"][0], np.array([0.5, 1.5]))
-
-
 def test_a_custom_gradient_is_used_and_differentiated():
     @custom_gradient
     def scale(x, y):
@@ -257,8 +215,3 @@ def test_inputs_of_one_transform_have_no_order_among_each_other():
     a, b = 2.0, 3.0
     mixed = np.cos(a * b) - a * b * np.sin(a * b)
     np.testing.assert_allclose(product, (mixed - b * b * np.sin(a * b), mixed - a * a * np.sin(a * b)))
-
-
-def test_what_a_checkpointed_function_returns_untracked_stays_untracked():
-    y, n, constant = checkpoint(lambda x: (x * x, x.shape[0], np.ones(2)))(Tensor([1.0, 2.0], requires_grad=True))
-    assert y.requires_grad and n == 2 and type(constant) is np.ndarray

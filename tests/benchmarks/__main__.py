@@ -33,9 +33,10 @@ from .layers import LAYERS  # noqa: E402
 from .matrices import PRODUCTS  # noqa: E402
 from .measuring import check_agreement, measure  # noqa: E402
 from .mlp import STEPS  # noqa: E402
+from .optimizers import OPTIMIZERS  # noqa: E402
 from .regularized import REGULARIZED  # noqa: E402
 
-WORKLOADS = {w.name: w for w in (*CHAINS, *STEPS, *REGULARIZED, *PRODUCTS, *ARRAYS, *LAYERS)}
+WORKLOADS = {w.name: w for w in (*CHAINS, *STEPS, *REGULARIZED, *PRODUCTS, *ARRAYS, *LAYERS, *OPTIMIZERS)}
 ALONE = ("long-tape", "memory", "import")
 LIBRARIES = ("numpy", "scipy", "torch", "autograd", "jax")
 

@@ -13,9 +13,18 @@ from .layers import LAYERS
 from .matrices import product
 from .measuring import HAND, OURS, Implementation, Workload, check_agreement
 from .mlp import training_step
+from .optimizers import OPTIMIZERS
 from .regularized import training_step as regularized_step
 
-WORKLOADS = [*CHAINS, training_step(8, {}), regularized_step(32), product(50), *ARRAYS, *LAYERS]
+WORKLOADS = [
+    *CHAINS,
+    training_step(8, {}),
+    regularized_step(32),
+    product(50),
+    *ARRAYS,
+    *LAYERS,
+    *OPTIMIZERS,
+]
 
 
 @pytest.mark.parametrize("workload", WORKLOADS, ids=lambda workload: workload.name)

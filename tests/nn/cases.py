@@ -36,6 +36,10 @@ class Call(NamedTuple):
             args[place] = value
         return self.function(*args, **copy.deepcopy(self.options))  # options may hold generators of random numbers
 
+    def of_arguments(self) -> Any:
+        """The result for the arguments as they are."""
+        return self.function(*self.args, **copy.deepcopy(self.options))
+
     @property
     def values(self) -> list[np.ndarray]:
         """The arguments that are differentiated."""

@@ -32,7 +32,7 @@ from nn.functional import (
     triplet_margin_loss,
 )
 from nn.loss.classification import cross_entropy_of_classes, cross_entropy_of_probabilities, nll
-from nn.loss.margin import cosine_embedding, hinge_embedding, multi_margin
+from nn.loss.margin import cosine_embedding, hinge_embedding, multi_margin, triplet_margin
 from nn.loss.probability import bce, bce_with_logits
 
 from .cases import Call, Layer, Pair
@@ -232,7 +232,7 @@ PAIRS = {
         labelled(multi_margin_loss, 2, False, p=st.sampled_from([1, 2]), margin=st.sampled_from([1.0, 0.25]))
     ),
     cosine_embedding: Pair(cosines()),
-    triplet_margin_loss: Pair(triplets()),
+    triplet_margin: Pair(triplets()),
 }
 
 LABELS, SIGNED = np.array([0, 2, 1, 1]), np.array([1, -1, -1, 1])

@@ -331,3 +331,78 @@ def test_a_kernel_is_given_its_inputs_by_name_too_and_nothing_else() -> None:
     np.testing.assert_array_equal(scaled_sum(np.ones(2), factor=3, y=np.ones(2)), [6, 6])
     with pytest.raises(TypeError, match="unexpected keyword argument 'out'"):
         scaled_sum(np.ones(2), np.ones(2), 3, out=np.ones(2))
+
+
+@pytest.mark.parametrize("layer", [nn.Softmin(0), nn.Softsign(), nn.Hardshrink(), nn.Softmax(0), nn.SiLU()], ids=repr)
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8])
+def test_integers_do_not_wrap_around(layer: nn.Module, dtype: type) -> None:
+    x = np.array([np.iinfo(dtype).min, 0, 1, np.iinfo(dtype).max], dtype)
+    np.testing.assert_allclose(layer(x), layer(x.astype(float)))
+
+
+@pytest.mark.parametrize("layer", [nn.SiLU(), nn.ELU(), nn.GELU(), nn.Softmax(0), nn.LogSoftmax(0)], ids=repr)
+@pytest.mark.parametrize("x", [None, 1j])
+def test_what_is_no_real_number_is_refused(layer: nn.Module, x: Any) -> None:
+    with pytest.raises(TypeError, match="takes real numbers, but was given"):
+        layer(x)
+
+
+SETTINGS = [
+    (lambda: nn.GELU("erf"), "gelu: approximate is"),
+    (lambda: nn.Softplus(beta=0), "softplus: beta=0"),
+    (lambda: nn.CELU(0), "celu: alpha=0"),
+    (lambda: nn.Hardtanh(2, 1), "hardtanh: min_val=2.0"),
+    (lambda: nn.Softshrink(-1), "softshrink: lambd=-1.0"),
+    (lambda: nn.ELU("a"), "elu: alpha is a number, not 'a'"),
+    (lambda: nn.Threshold(None, 0.0), "threshold: threshold is a number, not None"),
+    (lambda: nn.Softmax(None), "Softmax: dim is the integer of an axis, not None"),
+    (lambda: nn.GLU(0.5), "GLU: dim is the integer of an axis, not 0.5"),
+]
+
+
+@pytest.mark.parametrize("build, message", SETTINGS, ids=range(len(SETTINGS)))
+def test_a_layer_refuses_its_settings_before_the_first_call(build: Callable, message: str) -> None:
+    with pytest.raises((ValueError, TypeError), match=message):
+        build()
+
+
+def test_a_subclass_is_made_before_its_forward_can_run() -> None:
+    class Scaled(nn.LeakyReLU):
+        def __init__(self, factor: float) -> None:
+            super().__init__(0.5)
+            self.factor = factor
+
+        def forward(self, x: Any) -> Any:
+            return self.factor * super().forward(x)
+
+    assert Scaled(3.0)(-1.0) == -1.5
+
+
+IN_PLACE = [
+    *["ReLU(True)", "ReLU6(inplace=True)", "SELU(True)", "SiLU(True)", "Mish(True)", "Hardsigmoid(True)"],
+    *["Hardswish(True)", "LeakyReLU(0.2, True)", "ELU(0.5, inplace=True)", "CELU(0.5, True)", "Hardtanh(-1, 2, True)"],
+    *["Threshold(0.1, 20, True)", "Dropout(0.5, True)", "Dropout2d(0.5, True)", "AlphaDropout(inplace=True)"],
+]
+
+
+@pytest.mark.parametrize("text", IN_PLACE)
+def test_what_overwrites_its_input_in_pytorch_leaves_it_as_it_is(text: str) -> None:
+    layer, x = eval(text, vars(nn)), np.linspace(-2, 2, 16).reshape(1, 1, 4, 4)
+    before = x.copy()
+    layer(x)
+    np.testing.assert_array_equal(x, before)
+    assert "inplace=True" in repr(layer)
+    eval(text, vars(pytest.importorskip("torch").nn))
+
+
+@pytest.mark.parametrize("function", SMOOTH, ids=lambda function: function.__name__)
+@pytest.mark.parametrize("dtype", [bool, np.uint8])
+def test_a_smooth_function_of_integers_has_double_precision(function: Callable, dtype: type) -> None:
+    assert function(np.array([0, 1], dtype)).dtype == np.float64
+
+
+@pytest.mark.parametrize("function", [F.softmax, F.softmin, F.log_softmax], ids=lambda function: function.__name__)
+def test_a_softmax_that_is_not_given_its_axis_says_so_by_its_name(function: Callable) -> None:
+    for x in (X, Tensor(X, requires_grad=True)):
+        with pytest.raises(TypeError, match=f"^{function.__name__}: dim is the integer of an axis, not None"):
+            function(x)

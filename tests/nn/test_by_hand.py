@@ -1,7 +1,11 @@
 """What by_hand refuses rather than computing a gradient that misses a part, and what may change in between."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
+import scipy.special
 
 import nn
 from nn.functional import linear, mse_loss
@@ -33,6 +37,14 @@ def test_an_input_that_is_used_twice_is_refused_since_one_of_its_gradients_would
 def test_a_parameter_that_is_changed_on_the_way_is_refused_since_its_gradient_would_be_lost():
     with pytest.raises(TypeError, match=r"Doubled cannot be run by hand: a tensor \(2, 3\) was computed outside"):
         nn.by_hand(Doubled()).forward(X)
+
+
+def test_after_a_forward_that_was_refused_there_is_nothing_to_go_back_through():
+    hand = nn.by_hand(Autoencoder())
+    with pytest.raises(TypeError):
+        hand.forward(X)
+    with pytest.raises(RuntimeError, match="backward before forward"):
+        hand.backward(1.0)
 
 
 def test_gradients_are_those_of_the_values_that_went_forward_even_if_parameters_were_replaced_since():
@@ -94,3 +106,43 @@ def test_layers_that_do_nothing_hand_the_gradient_on():
     np.testing.assert_array_equal(hand.forward(X), X)
     np.testing.assert_array_equal(hand.backward(dy), dy)
     assert not np.shares_memory(hand.backward(dy), dy)
+
+
+def test_integers_have_no_gradient_by_hand():
+    hand = nn.by_hand(nn.Linear(4, 3, dtype=float))
+    hand.forward(np.ones((2, 4), int))
+    assert hand.backward(np.ones((2, 3))) is None
+    np.testing.assert_array_equal(hand.gradients["weight"], np.full((3, 4), 2.0))
+
+
+@pytest.mark.parametrize("other", [np.tanh, nn.Linear])
+def test_only_modules_and_functions_are_run_by_hand(other):
+    with pytest.raises(TypeError, match="by_hand runs a module, or a function of nn.functional, not"):
+        nn.by_hand(other)
+
+
+def test_functions_are_run_by_hand_with_gradients_of_all_their_arguments():
+    weight, bias, dy = np.ones((2, 3)), np.zeros(2), np.arange(8.0).reshape(4, 2)
+    hand = nn.by_hand(linear)
+    np.testing.assert_array_equal(hand.forward(X, weight, bias), X @ weight.T)
+    dx = hand.backward(dy)
+    assert dx is hand.input_gradients[0]
+    for found, expected in zip(hand.input_gradients, (dy @ weight, dy.T @ X, dy.sum(axis=0)), strict=True):
+        np.testing.assert_allclose(found, expected)
+    hand.forward(X, weight, None)
+    hand.backward(dy)
+    assert hand.input_gradients[2] is None
+    loss = nn.by_hand(nn.functional.cross_entropy)
+    loss.forward(X, np.array([0, 1, 2, 1]), reduction="sum")
+    np.testing.assert_allclose(loss.backward(), scipy.special.softmax(X, axis=1) - np.eye(3)[[0, 1, 2, 1]])
+
+
+def test_what_ran_by_hand_can_be_copied_and_pickled():
+    hand = nn.by_hand(nn.Sequential(nn.Linear(3, 2, dtype=float), nn.Tanh()))
+    y = hand.forward(X)
+    expected = hand.backward(np.ones_like(y))
+    for other in (copy.deepcopy(hand), pickle.loads(pickle.dumps(hand))):
+        np.testing.assert_array_equal(other.backward(np.ones_like(y)), expected)
+        np.testing.assert_array_equal(other.gradients["0.weight"], hand.gradients["0.weight"])
+        np.testing.assert_array_equal(other.forward(X), y)
+        np.testing.assert_array_equal(other.backward(np.ones_like(y)), expected)

@@ -47,3 +47,12 @@ def test_the_last_block_may_be_smaller_than_the_others(small: int, monkeypatch: 
 def columns_of(x: np.ndarray) -> list[columns.Block]:
     window = convolution._window((3, 3), 1, 1, 1)
     return list(columns._columns(x, window, 1, np.dtype(float), whole=True))
+
+
+def test_a_single_place_in_a_phase_of_the_stride_is_a_column_that_is_not_in_one_piece() -> None:
+    """What NumPy 2.3.0 gets wrong if it is told to put a product there."""
+    rng = np.random.default_rng(0)
+    g, weight = rng.normal(size=(2, 2, 1, 1)), rng.normal(size=(2, 2, 1, 1))
+    hand = nn.by_hand(conv2d)
+    hand.forward(rng.normal(size=(2, 2, 3, 3)), weight, stride=3)
+    np.testing.assert_allclose(hand.backward(g)[:, :, :1, :1], np.einsum("noij,ocij->ncij", g, weight))

@@ -153,3 +153,17 @@ def test_a_container_is_no_layer() -> None:
     for container in (nn.ModuleList([nn.ReLU()]), nn.ModuleDict({"a": nn.ReLU()})):
         with pytest.raises(NotImplementedError, match="has no forward"):
             container(1.0)
+
+
+def test_sequentials_are_added_and_multiplied_as_in_pytorch() -> None:
+    a, b, c = layers(3)
+    model, other = nn.Sequential(a, b), nn.Sequential(c)
+    assert list(model + other) == [a, b, c] and list(model * 2) == list(2 * model) == [a, b, a, b]
+    assert list((model * 2)._members()) == ["0", "1", "2", "3"]
+    model += other
+    assert list(model) == [a, b, c]
+    with pytest.raises(ValueError, match="multiplied by a positive number, not 0"):
+        model * 0
+    for wrong in (lambda: model + [a], lambda: model * 1.5):
+        with pytest.raises(TypeError, match="unsupported operand"):
+            wrong()

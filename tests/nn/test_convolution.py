@@ -70,8 +70,8 @@ def test_an_empty_batch_has_an_empty_result_and_gradients_of_zeros() -> None:
     ("x", "weight", "options", "message"),
     [
         ((5, 5), (1, 1, 3, 3), {}, r"takes x \(N, C, H, W\) or \(C, H, W\).*was given x \(5, 5\)"),
-        ((1, 3, 5, 5), (4, 2, 3, 3), {}, r"channels of x are 2 .* x \(1, 3, 5, 5\) and weight \(4, 2, 3, 3\)"),
-        ((1, 4, 5, 5), (3, 2, 3, 3), {"groups": 2}, r"divisible by the groups.*groups=2"),
+        ((1, 3, 5, 5), (4, 2, 3, 3), {}, r"for x with 2 channels, .* x \(1, 3, 5, 5\) and weight \(4, 2, 3, 3\)"),
+        ((1, 4, 5, 5), (3, 2, 3, 3), {"groups": 2}, r"groups divides the channels of the result.*groups=2"),
         ((1, 1, 2, 5), (1, 1, 3, 3), {}, r"extends over \(3, 3\).* larger than the padded input \(2, 5\)"),
         ((1, 1, 4, 5), (1, 1, 3, 3), {"dilation": (2, 1)}, r"extends over \(5, 3\)"),
         ((1, 1, 5, 5), (1, 1, 3, 3), {"stride": 0}, "stride is an integer or a pair of them, each at least 1, not 0"),

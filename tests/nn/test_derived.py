@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import nn
 from autodiff import Tape, Tensor, gradients
 from autodiff.testing import check_grads
+from nn.convolution import conv2d_input, conv2d_weight
 from nn.derived import DERIVED, Derived, derived, on_arrays
 
 from .cases import Call
@@ -75,6 +76,19 @@ def test_a_derived_function_is_one_entry_on_the_tape_and_gives_plain_arrays_for_
     plain = call.of(*call.values)
     assert not isinstance(plain, Tensor)
     np.testing.assert_array_equal(out.data, plain)
+
+
+OF_GRADIENTS = {conv2d_input, conv2d_weight}
+"""What no layer calls, nor anybody outside."""
+
+
+@pytest.mark.parametrize("function", [f for f in PAIRS if f not in OF_GRADIENTS], ids=lambda f: f.__name__)
+@settings(max_examples=5)
+@given(data=st.data())
+def test_nested_lists_of_data_give_what_the_array_gives(function: Derived, data: Any) -> None:
+    call = data.draw(PAIRS[function].calls.filter(lambda call: np.size(call.args[0]) > 0))  # [] tells no shape
+    listed = call._replace(args=[call.args[0].tolist(), *call.args[1:]])
+    np.testing.assert_array_equal(listed.of_arguments(), call.of_arguments())
 
 
 @each_pair

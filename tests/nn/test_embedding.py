@@ -81,3 +81,19 @@ def test_sizes_and_rows_that_cannot_be_are_refused() -> None:
         nn.Embedding(-1, 4)
     with pytest.raises(ValueError, match=r"a weight of shape \(V, D\), but was given \(5,\)"):
         embedding(np.array([1]), np.ones(5))
+
+
+def test_a_tensor_of_floats_is_refused_for_its_dtype_whether_it_is_tracked_or_not() -> None:
+    with pytest.raises(TypeError, match="integer indices, but those of shape .* are float64, e.g. 1.0"):
+        nn.Embedding(5, 4)(Tensor([1.0, 2.0], requires_grad=True))
+
+
+@pytest.mark.parametrize("freeze", [True, False])
+def test_a_pretrained_table_is_taken_as_it_is(freeze: bool) -> None:
+    table, before = np.arange(6.0).reshape(3, 2), nn.get_rng_state()
+    layer = nn.Embedding.from_pretrained(table, freeze=freeze, padding_idx=-1)
+    assert repr(layer) == "Embedding(num_embeddings=3, embedding_dim=2, padding_idx=2, dtype='float64')"
+    np.testing.assert_array_equal(np.asarray(layer([2, 0]).data), table[[2, 0]])
+    assert layer.weight.requires_grad is not freeze and nn.get_rng_state() == before
+    with pytest.raises(ValueError, match=r"a table of shape \(V, D\), but was given \(2,\)"):
+        nn.Embedding.from_pretrained([1.0, 2.0])

@@ -86,3 +86,24 @@ def test_other_errors_come_through_as_they_are() -> None:
         nn.Sequential(Raising())(np.exceptions.AxisError(2, 1))
     with pytest.raises(TypeError, match="unexpected keyword"):
         Net()(np.ones((3, 4)), other=1)
+
+
+def test_a_type_error_has_a_note_with_the_path() -> None:
+    model = Net()
+    model.net[1].forward = lambda x: x + "a"
+    with pytest.raises(TypeError) as caught:
+        nn.Sequential(model)(np.ones((3, 4)))
+    assert caught.value.__notes__ == ["in 0.net.1: Linear(in_features=4, out_features=2)"]
+    assert pickle.loads(pickle.dumps(caught.value)).__notes__ == caught.value.__notes__
+
+
+@pytest.mark.parametrize("when", ["forward_pre", "forward"])
+def test_an_error_of_a_hook_does_not_say_what_the_layer_expects(when: str) -> None:
+    def refuse(*args: Any) -> None:
+        raise ValueError("hook failed")
+
+    model = Net()
+    getattr(model.net[1], f"register_{when}_hook")(refuse)
+    message = "net.1: Linear(in_features=4, out_features=2) was given (3, 4): hook failed"
+    assert str(error_of(model, np.ones((3, 4)))) == message
+    assert str(error_of(Net(), np.ones((3, 5)))).startswith(message.split(" was")[0] + " expects (..., 4), was")

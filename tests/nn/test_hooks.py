@@ -180,3 +180,13 @@ def test_without_recording_and_without_hooks_nothing_is_added_to_the_tape() -> N
     with no_grad():
         out = layer(tensor())
     assert not out.requires_grad
+
+
+def test_a_hook_can_come_first() -> None:
+    layer, seen = nn.ReLU(), []
+    for prepend in (False, True):
+        layer.register_forward_pre_hook(lambda *_, p=prepend: seen.append(("before", p)), prepend=prepend)
+        layer.register_forward_hook(lambda *_, p=prepend: seen.append(("after", p)), prepend=prepend)
+        layer.register_full_backward_hook(lambda *_, p=prepend: seen.append(("backward", p)), prepend=prepend)
+    layer(tensor()).sum().backward()
+    assert seen == [(when, prepend) for when in ("before", "after", "backward") for prepend in (True, False)]

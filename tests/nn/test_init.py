@@ -198,3 +198,8 @@ def test_what_makes_no_sense_is_an_error(text: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         eval(text, {**vars(init), **tensors})
     assert not any(np.any(t.data) for t in tensors.values())
+
+
+def test_only_initialisers_are_public() -> None:
+    assert all(name.endswith("_") for name in init.__all__ if name != "calculate_gain")
+    assert not hasattr(init, "uniform")

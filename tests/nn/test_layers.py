@@ -56,6 +56,15 @@ def test_a_layer_records_nothing_but_derived_functions(case: Layer) -> None:
 
 
 @each_layer
+def test_nested_lists_give_what_the_array_gives(case: Layer) -> None:
+    outputs = []
+    for inputs in (case.draw(), [x.tolist() for x in case.draw()]):
+        nn.manual_seed(0)
+        outputs.append(Tensor(case.build()(*inputs)).data)
+    np.testing.assert_array_equal(*outputs, strict=True)
+
+
+@each_layer
 def test_forward_and_backward_by_hand_are_those_of_the_tape_and_touch_none(case: Layer) -> None:
     layer, inputs = case.build(), case.draw()
     out, of_inputs, of_parameters = run(layer, inputs)

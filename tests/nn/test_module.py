@@ -250,3 +250,26 @@ def test_a_model_learns() -> None:
         value.backward()
         optimizer.step()
     assert (net(x).argmax(axis=1) == labels).mean() > 0.95
+
+
+@pytest.mark.parametrize("value", [np.ones((2, 3)), Tensor(np.ones((2, 3))), 1.0])
+def test_a_parameter_cannot_be_assigned_over_by_something_that_is_not_learnt(value: Any) -> None:
+    layer = nn.Linear(3, 2)
+    before = layer.weight
+    with pytest.raises(TypeError, match=r"Linear\.weight is a Parameter.*assign a Parameter or None, or its values"):
+        layer.weight = value
+    assert layer.weight is before
+    layer.weight = nn.Parameter(np.ones((2, 3)))
+    layer.bias = None
+    assert [name for name, _ in layer.named_parameters()] == ["weight"]
+
+
+def test_gradients_become_none_or_zeros() -> None:
+    layer = nn.Linear(2, 1)
+    layer(np.ones((3, 2)))[0].sum().backward()
+    layer.zero_grad(set_to_none=False)
+    np.testing.assert_array_equal(layer.weight.grad.data, np.zeros((1, 2), np.float32), strict=True)
+    layer.zero_grad()
+    assert layer.weight.grad is None
+    layer.zero_grad(set_to_none=False)
+    assert layer.weight.grad is None

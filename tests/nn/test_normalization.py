@@ -246,7 +246,10 @@ REFUSED = {
         lambda: instance_norm(np.ones((2, 3, 4)), use_input_stats=False), "takes running_mean and running_var"),
     "a count of instances": (lambda: nn.InstanceNorm1d(3, momentum=None), "takes a number for momentum"),
     "other last axes": (lambda: layer_norm(ONES, (2, 3, 4)), r"layer_norm over \(2, 3, 4\).*was given \(2, 3\)"),
-    "no axes": (lambda: rms_norm(ONES, ()), r"rms_norm over \(\)"),
+    "no axes": (lambda: rms_norm(ONES, ()), "rms_norm: normalized_shape has the length of one axis at least"),
+    "a layer without axes": (lambda: nn.LayerNorm(()), "LayerNorm: normalized_shape has the length of one axis"),
+    "a negative eps": (lambda: group_norm(ONES, 1, eps=-1.0), "group_norm: eps is at least 0, not -1.0"),
+    "a layer's negative eps": (lambda: nn.BatchNorm1d(3, eps=-1), "BatchNorm1d: eps is at least 0, not -1"),
     "a layer's last axes": (lambda: nn.LayerNorm((2, 4))(ONES), r"expects \(..., 2, 4\).*was given \(2, 3\)"),
     "a weight that would broadcast": (
         lambda: layer_norm(ONES, (2, 3), ONES[0]), r"layer_norm over \(2, 3\): weight has shape \(3,\)"),
@@ -265,3 +268,35 @@ def test_shapes_that_do_not_fit_are_errors_that_show_them(case: str) -> None:
 def test_running_statistics_that_require_grad_are_refused(function: Any) -> None:
     with pytest.raises(TypeError, match="no gradient with respect to running_var"):
         function(np.ones((2, 3, 4)), np.zeros(3), Tensor(np.ones(3), requires_grad=True))
+
+
+def test_no_samples_leave_running_averages_alone() -> None:
+    layer = nn.InstanceNorm1d(2, track_running_stats=True)
+    with pytest.raises(ValueError, match="one sample at least"):
+        layer(np.zeros((0, 2, 5), np.float32))
+    np.testing.assert_array_equal(layer.running_mean, [0, 0])
+
+
+def test_nothing_to_normalise_has_a_gradient_of_nothing() -> None:
+    for layer in (nn.LayerNorm(0), nn.RMSNorm(0)):
+        x = Tensor(np.zeros((3, 0), np.float32), requires_grad=True)
+        layer(x).backward(np.zeros((3, 0)))
+        assert x.grad.shape == (3, 0)
+
+
+def test_integers_are_normalised_too() -> None:
+    np.testing.assert_allclose(nn.RMSNorm(2)(np.array([[3, 4]])).data, np.array([[3, 4]]) / np.sqrt(12.5), rtol=1e-6)
+
+
+def test_an_average_that_is_taken_away_later_is_not_moved_as_in_pytorch() -> None:
+    layer = nn.BatchNorm1d(3)
+    expected = layer(BATCHES[0]).data
+    layer.running_mean = layer.running_var = None
+    np.testing.assert_array_equal(layer(BATCHES[0]).data, expected)
+    np.testing.assert_array_equal(layer.eval()(BATCHES[0]).data, expected)
+    assert layer.running_mean is None and layer.num_batches_tracked == 2
+
+
+@pytest.mark.parametrize("layer", [nn.GroupNorm(1, 3, bias=False), nn.BatchNorm1d(3, bias=False)], ids=repr)
+def test_a_bias_can_be_left_out(layer: nn.Module) -> None:
+    assert layer.bias is None and list(dict(layer.named_parameters())) == ["weight"]

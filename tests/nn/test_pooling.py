@@ -126,3 +126,23 @@ def test_an_empty_batch_has_an_empty_result(function: Callable) -> None:
         y.sum().backward()
         assert y.shape == (0, 2, 2, 2)
         assert x.grad.shape == x.shape
+
+
+@pytest.mark.parametrize("dtype", [bool, complex])
+def test_only_real_numbers_have_a_largest(dtype: type) -> None:
+    with pytest.raises(TypeError, match="max_pool2d takes real numbers"):
+        max_pool2d(np.ones((1, 2, 2), dtype), 2)
+
+
+@pytest.mark.parametrize(
+    "build, message",
+    [
+        (lambda: nn.MaxPool2d(0), "MaxPool2d: kernel_size .* at least 1, not 0"),
+        (lambda: nn.MaxPool2d(2, stride=0), "MaxPool2d: stride .* at least 1, not 0"),
+        (lambda: nn.AvgPool2d(3, padding=2), "AvgPool2d: padding is at most half of the window"),
+        (lambda: nn.AvgPool2d(2, divisor_override=0), "AvgPool2d: divisor_override is a positive integer"),
+    ],
+)
+def test_a_layer_refuses_its_settings_before_the_first_call(build: Callable, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        build()

@@ -71,3 +71,14 @@ def test_members_are_shown_by_their_attributes() -> None:
         "    },\n"
         ")"
     )
+
+
+def test_a_module_may_say_what_is_shown() -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            self.layer = nn.ReLU()
+
+        def extra_repr(self) -> str:
+            return "width=7"
+
+    assert repr(Net()) == "Net(\n    width=7,\n    layer=ReLU(),\n)"

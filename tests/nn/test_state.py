@@ -148,3 +148,20 @@ def test_two_entries_of_one_name_are_an_error() -> None:
     model.heads = {1: nn.Parameter([1.0]), "1": nn.Parameter([2.0])}
     with pytest.raises(ValueError, match="two entries of Module are called heads.1"):
         model.state_dict()
+
+
+def test_paths_have_a_prefix() -> None:
+    assert list(nn.Linear(2, 1).state_dict(prefix="model.")) == ["model.weight", "model.bias"]
+
+
+def test_a_checkpoint_of_old_lacks_the_count_of_batches() -> None:
+    model = nn.Sequential(nn.BatchNorm1d(2))
+    model(np.ones((3, 2)))
+    state = nn.Sequential(nn.BatchNorm1d(2)).state_dict()
+    del state["0.num_batches_tracked"]
+    assert model.load_state_dict(state).missing_keys == []
+    np.testing.assert_array_equal(model[0].running_mean, [0, 0])
+    assert model[0].num_batches_tracked == 1
+    del state["0.running_mean"]
+    with pytest.raises(ValueError, match="0.running_mean is missing"):
+        model.load_state_dict(state)

@@ -41,7 +41,7 @@ class Restless(nn.Module):
         self.calls = self.calls + 1
         self.cache = x
         self.rng.normal()
-        nn.init.uniform((1,), 0, 1)
+        nn.init.uniform_(Tensor([0.0]))
         return self.layer(x)
 
 

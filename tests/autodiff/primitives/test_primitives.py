@@ -60,7 +60,7 @@ def test_every_primitive_has_one_row_and_every_row_a_primitive() -> None:
     assert [qualified_name(f) for f in counts if counts[f] > 1] == []
 
 
-POLES = {special.beta, special.betaln, special.poch}
+POLES = (special.beta, special.betaln, special.poch)
 """At integers below 1 the poles of digamma in their derivatives cancel, but the gradients are NaN."""
 
 

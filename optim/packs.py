@@ -1,0 +1,191 @@
+"""Packs: parameters that are updated together, so that many small ones cost little more than one large one.
+
+The small parameters of a group are gathered: their gradients, and their values, are copied one after the other into
+memory kept for that. There they are updated as if they were one parameter, whose state is one array for each name, and
+their new values are scattered back. A larger parameter is a pack of its own, and is updated in place. Both are updated
+in blocks, what an update touches of which stays in the cache between its passes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from itertools import accumulate
+from operator import is_not
+from typing import Any, Self
+
+import numpy as np
+
+from autodiff import Tensor
+
+BLOCK = 1 << 20
+"""Bytes of each array that are updated at a time. The update of one block is some 13 calls of NumPy for 5 such arrays:
+with smaller blocks the calls cost more, with larger ones the memory."""
+SMALL = 1 << 14
+"""Parameters of up to so many entries are gathered."""
+GATHERED = 1 << 18
+"""Entries that are gathered at a time."""
+
+Update = Callable[[Any, dict[str, Any], np.ndarray, np.ndarray, np.ndarray, np.ndarray], None]
+"""``Optimizer.update``: ``update(h, s, theta, g, a, b)``."""
+
+
+class Scratch:
+    """Memory for packs of one dtype, allocated once: gathered values and gradients, and two free arrays for a block.
+
+    ``block`` is the number of entries of a block, ``gathered`` the pack whose gradients are there.
+    """
+
+    __slots__ = ("theta", "g", "a", "b", "block", "gathered")
+
+    def __init__(self, packs: list[Pack]) -> None:
+        dtype = packs[0].dtype
+        gathered = max((pack.size for pack in packs if len(pack.parameters) > 1), default=0)
+        self.theta, self.g = np.empty((2, gathered), dtype)
+        self.block = BLOCK // dtype.itemsize
+        self.a, self.b = np.empty((2, min(self.block, max(pack.size for pack in packs))), dtype)
+        self.gathered: Pack | None = None
+
+
+class Pack:
+    """Parameters that have always been updated together, so that they share one state.
+
+    Attributes:
+        names, parameters: the members.
+        shapes, dtype, size: what the members are, and the number of all their entries.
+        state: numbers, and arrays of ``size`` entries in which the members' follow each other; empty before the first
+            step.
+        flat: False for the pack of an optimiser that is not elementwise: its arrays have shapes of their own, and it
+            has one member.
+        scratch: memory to work in.
+        prepared: the hyper-parameters that the state was last made ready for.
+    """
+
+    def __init__(self, names: Iterable[str], parameters: Iterable[Tensor], state: dict[str, Any], flat: bool) -> None:
+        self.names = list(names)
+        self.parameters = list(parameters)
+        self.shapes = [p.shape for p in self.parameters]
+        self.dtype = self.parameters[0].dtype
+        sizes = [math.prod(shape) for shape in self.shapes]
+        self.size = sum(sizes)
+        ends = list(accumulate(sizes))
+        self._bounds = list(zip([0, *ends], ends))
+        self.state = state
+        self.flat = flat
+        self.prepared: Any = None
+
+    def work_in(self, scratch: Scratch) -> Self:
+        """Use this memory from now on."""
+        n = self.size
+        self.scratch = scratch
+        self._theta, self._g, self._a, self._b = scratch.theta[:n], scratch.g[:n], scratch.a[:n], scratch.b[:n]
+        self._pieces: list[np.ndarray] = []
+        if len(self.parameters) > 1:
+            self._pieces = [self._theta[i:j].reshape(shape) for (i, j), shape in zip(self._bounds, self.shapes)]
+        return self
+
+    def accepts(self, gradients: list[np.ndarray]) -> bool:
+        """Whether these are the members' gradients by shape and dtype, and the sum of their squares is finite."""
+        if len(gradients) == 1:
+            (g,) = gradients
+            if g.shape != self.shapes[0] or g.dtype != self.dtype or not g.flags.forc:
+                return False
+            flat = g.ravel("K")
+        else:
+            if [g.shape for g in gradients] != self.shapes:
+                return False
+            try:
+                flat = self._gather(gradients)
+            except TypeError:  # another dtype
+                return False
+        return math.isfinite(flat.dot(flat))
+
+    def _gather(self, gradients: list[np.ndarray]) -> np.ndarray:
+        self.scratch.gathered = self
+        return np.concatenate(gradients, None, self._g, casting="no")
+
+    def change(self, update: Update, h: Any, gradients: list[np.ndarray]) -> None:
+        """Have ``update`` change the state and the members' values, of all of them at once and block by block."""
+        if len(gradients) == 1:
+            (parameter,), (g,) = self.parameters, gradients
+            w, value = parameter.writable(), parameter.data
+            if w is not value or not w.flags.c_contiguous:
+                w = np.array(value, order="C")
+            if self.flat:
+                self._in_blocks(update, h, w.reshape(-1), g.reshape(-1) if g.flags.c_contiguous else g.flat)
+            else:
+                update(h, self.state, w, g, self.scratch.a, self.scratch.b)
+            if w is not value:
+                parameter.data = w
+            return
+        if self.scratch.gathered is not self:
+            self._gather(gradients)
+        own = [p.writable() for p in self.parameters]
+        values = [p.data for p in self.parameters]
+        np.concatenate(values, None, self._theta)
+        self._in_blocks(update, h, self._theta, self._g)
+        for w, piece in zip(own, self._pieces):
+            w[...] = piece
+        if any(map(is_not, own, values)):
+            for parameter, w, value in zip(self.parameters, own, values):
+                if w is not value:
+                    parameter.data = w
+
+    def _in_blocks(self, update: Update, h: Any, theta: np.ndarray, g: np.ndarray | np.flatiter) -> None:
+        n, block = self.size, self.scratch.block
+        if n <= block:
+            update(h, self.state, theta, g[:n], self._a, self._b)  # a slice of a flatiter is a copy of so many entries
+            return
+        for i in range(0, n, block):
+            j = min(i + block, n)
+            part = {key: value[i:j] if isinstance(value, np.ndarray) else value for key, value in self.state.items()}
+            update(h, part, theta[i:j], g[i:j], self._a[: j - i], self._b[: j - i])
+
+    def state_of(self, i: int) -> dict[str, Any]:
+        """The state of one member: numbers, and arrays that share the memory of the pack's."""
+        if not self.flat:
+            return dict(self.state)
+        start, end = self._bounds[i]
+        return {
+            key: value[start:end].reshape(self.shapes[i]) if isinstance(value, np.ndarray) else value
+            for key, value in self.state.items()
+        }
+
+    def split(self, members: list[bool]) -> Iterator[Pack]:
+        """Two packs: of the members chosen, and of the others."""
+        for wanted in (True, False):
+            chosen = [i for i, member in enumerate(members) if member is wanted]
+            states = [self.state_of(i) for i in chosen]
+            names, parameters = [self.names[i] for i in chosen], [self.parameters[i] for i in chosen]
+            yield Pack(names, parameters, joined(states), True).work_in(self.scratch)
+
+
+def joined(states: list[dict[str, Any]]) -> dict[str, Any]:
+    """The state of a pack whose members have these states; the arrays are copies."""
+    return {
+        key: np.concatenate([s[key] for s in states], axis=None) if isinstance(value, np.ndarray) else value
+        for key, value in states[0].items()
+    }
+
+
+def packed(names: list[str], parameters: list[Tensor], states: list[dict[str, Any]], flat: bool) -> list[Pack]:
+    """Packs for parameters with these states; small ones of one dtype and with the same numbers in it come together."""
+    if not flat:
+        return [Pack([name], [p], state, flat) for name, p, state in zip(names, parameters, states)]
+    chosen: list[list[int]] = []
+    latest: dict[Any, list[int]] = {}
+    room: dict[Any, int] = {}
+    for i, (parameter, state) in enumerate(zip(parameters, states)):
+        numbers = tuple((key, None if isinstance(value, np.ndarray) else value) for key, value in state.items())
+        kind = parameter.dtype, numbers
+        if parameter.size > SMALL:
+            chosen.append([i])
+            continue
+        if room.get(kind, -1) < parameter.size:
+            latest[kind], room[kind] = [], GATHERED
+            chosen.append(latest[kind])
+        latest[kind].append(i)
+        room[kind] -= parameter.size
+    return [
+        Pack([names[i] for i in c], [parameters[i] for i in c], joined([states[i] for i in c]), flat) for c in chosen
+    ]
