@@ -26,6 +26,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
+import os
 import re
 import sys
 import textwrap
@@ -87,7 +88,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if Path(options.target).is_dir():
             return _grade(options)
         if options.shape is None:
-            raise UsageError("say what --shape the input has, e.g. --shape 4,3 (a folder is graded without)")
+            missing = "" if Path(_target(options.target)[0]).exists() else f"there is no folder {options.target}; "
+            raise UsageError(f"{missing}say what --shape the input has, e.g. --shape 4,3 (a folder is graded without)")
         request = Request(
             options.shape,
             options.init,
@@ -120,6 +122,7 @@ def _grade(options: argparse.Namespace) -> int:
     for name in ("init", "labels", "values", "parameters", "argnum"):
         if getattr(options, name) is not None:
             raise UsageError(f"--{name} is for one class; grade the folder without it, then say file.py:Class")
+    os.environ.setdefault("MPLBACKEND", "agg")  # a window that a file opens when it is imported would wait for somebody
     request = Request(options.shape or [SHAPE], seed=options.seed)
     grades, card = grade_folder(options.target, request, options.parameter_gradients, options.time_limit)
     print(card)
@@ -169,7 +172,7 @@ def check_item(name: str, item: Any, module: ModuleType, request: Request) -> Ou
             problem = "; ".join(report.notes[:1]) or f"only {report.conclusive} of {report.checked} comparisons"
             return Outcome(name, USAGE, f"not checked: {problem}; try --values or --seed", str(failure), guesses)
         wrong = [f"{row.label} {row.explanation or 'is wrong'}" for row in report.rows if row.failed]
-        return Outcome(name, WRONG, f"WRONG: {'; '.join([*wrong, *report.defects])}", str(failure), guesses)
+        return Outcome(name, WRONG, f"WRONG: {'; '.join([*report.defects, *wrong])}", str(failure), guesses)
     except UsageError as error:
         return Outcome(name, USAGE, f"not checked: {error}", "", guesses)
     except NotImplementedError as error:

@@ -96,7 +96,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--output", type=Path, metavar="FILE", default=Path("activation_curves.png"), help="what to write"
     )
     options = parser.parse_args(arguments)
-    for name, difference in draw(CURVES, options.output).items():
+    try:
+        differences = draw(CURVES, options.output)
+    except (OSError, ValueError) as error:  # there is no such folder, or no such kind of picture
+        parser.error(f"--output {options.output}: {error}")
+    for name, difference in differences.items():
         print(f"{name:<17}{difference:.1e}")
     print(f"The largest difference of tape and formula on [-5, 5]; the curves are in {options.output}")
 

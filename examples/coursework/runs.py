@@ -6,7 +6,7 @@ import argparse
 import csv
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -62,11 +62,18 @@ class Epoch(NamedTuple):
     validation_error: float
 
 
+class Help(argparse.ArgumentDefaultsHelpFormatter):
+    """Shows defaults, but for those that say nothing, and those that are described already."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        if action.default is None or action.default is False or "default" in (action.help or ""):
+            return action.help
+        return super()._get_help_string(action)
+
+
 def options(description: str, *, name: str, epochs: int | None, batch_size: int, data: str) -> argparse.ArgumentParser:
     """A parser of what all the programs can be told, with a program's own defaults."""
-    parser = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter, allow_abbrev=False
-    )
+    parser = argparse.ArgumentParser(description=description, formatter_class=Help, allow_abbrev=False)
     add = parser.add_argument
     add("--data", type=Path, metavar="FOLDER", help=data)
     add("--epochs", type=number(int, 1), default=epochs, help="passes over the training examples")
@@ -76,6 +83,17 @@ def options(description: str, *, name: str, epochs: int | None, batch_size: int,
     add("--name", default=name, help="of this run: its folder in that of the experiments")
     add("--resume", action="store_true", help="go on with the run of this name where it was interrupted")
     return parser
+
+
+@contextmanager
+def reported(parser: argparse.ArgumentParser) -> Iterator[None]:
+    """Within it, what is wrong with a file ends the program with a message, and so does an interruption."""
+    try:
+        yield
+    except (DataError, nn.CheckpointError, OSError) as error:
+        parser.error(str(error))
+    except KeyboardInterrupt:
+        parser.exit(130, "\ninterrupted; --resume goes on with this run\n")
 
 
 def start(chosen: argparse.Namespace) -> Path:
@@ -110,6 +128,45 @@ def start(chosen: argparse.Namespace) -> Path:
     return folder
 
 
+class _State(NamedTuple):
+    """Everything that training depends on from one epoch to the next."""
+
+    model: nn.Module
+    optimizer: optim.Optimizer
+    scheduler: optim.LRScheduler
+    rng: np.random.Generator
+    history: list[Epoch]
+
+    def save(self, path: Path) -> None:
+        """Write it all to a checkpoint."""
+        saved = {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scheduler": self.scheduler.state_dict(),
+            "layers_rng": nn.get_rng_state(),
+            "batches_rng": self.rng.bit_generator.state,
+            "history": [tuple(epoch) for epoch in self.history],
+        }
+        nn.save(saved, path)
+
+    def load(self, path: Path) -> None:
+        """Go on from a checkpoint.
+
+        Raises:
+            DataError: it is damaged, or another training's.
+        """
+        try:
+            saved = nn.load(path)
+            self.model.load_state_dict(saved["model"])
+            self.optimizer.load_state_dict(saved["optimizer"])
+            self.scheduler.load_state_dict(saved["scheduler"])
+            nn.set_rng_state(saved["layers_rng"])
+            self.rng.bit_generator.state = saved["batches_rng"]
+            self.history[:] = [Epoch(*epoch) for epoch in saved["history"]]
+        except (nn.CheckpointError, KeyError, TypeError, ValueError) as error:
+            raise DataError(f"{path}: there is no going on from this checkpoint: {error}") from error
+
+
 def fit(
     model: nn.Module,
     optimizer: optim.Optimizer,
@@ -138,34 +195,33 @@ def fit(
             the same bits as if it had never been interrupted.
         progress: is told each batch; a bar of this training alone if it is not given.
     """
-    rng = np.random.default_rng(seed)
-    lr = optimizer.lr
-    history: list[Epoch] = []
-    if checkpoint is not None and checkpoint.exists():
-        history = _resume(checkpoint, model, optimizer, rng)
     batches = -(-len(training) // batch_size)
-    steps = epochs * batches
+    scheduler = optim.PolynomialLR(optimizer, total_iters=epochs * batches)
     criterion = nn.CrossEntropyLoss()
-    new = partial(tqdm, total=steps, unit=" batches", initial=len(history) * batches)
+    state = _State(model, optimizer, scheduler, np.random.default_rng(seed), [])
+    history, rng = state.history, state.rng
+    if checkpoint is not None and checkpoint.exists():
+        state.load(checkpoint)
+    new = partial(tqdm, total=epochs * batches, unit=" batches", initial=len(history) * batches)
     with new() if progress is None else nullcontext(progress) as bar:
-        for epoch in range(len(history), epochs):
+        while len(history) < epochs:
             model.train()
             loss_sum, wrong = 0.0, 0
-            for step, batch in enumerate(shuffled(training, batch_size, rng), start=epoch * batches):
+            for batch in shuffled(training, batch_size, rng):
                 inputs = batch.inputs if augment is None else augment(batch.inputs, rng)
                 logits = model(inputs)
                 loss = criterion(logits, batch.labels)
                 optimizer.zero_grad()
                 loss.backward()
-                optimizer.lr = lr * (1 - step / steps)
                 optimizer.step()
+                scheduler.step()
                 loss_sum += loss.item() * len(batch)
                 wrong += int(np.sum(np.argmax(logits.data, axis=1) != batch.labels))
                 bar.update()
             history.append(Epoch(loss_sum / len(training), wrong / len(training), *evaluate(model, validation)))
             bar.set_postfix({name: f"{value:.4f}" for name, value in history[-1]._asdict().items()})
             if checkpoint is not None:
-                _save(checkpoint, model, optimizer, rng, history)
+                state.save(checkpoint)
     return history
 
 
@@ -191,30 +247,6 @@ def evaluate(model: nn.Module, examples: Examples) -> tuple[float, float]:
     return float(loss), float(np.mean(np.argmax(logits, axis=1) != examples.labels))
 
 
-def _save(
-    path: Path, model: nn.Module, optimizer: optim.Optimizer, rng: np.random.Generator, history: list[Epoch]
-) -> None:
-    nn.save(
-        {
-            "model": model.state_dict(),
-            "optimizer": optimizer.state_dict(),
-            "layers_rng": nn.get_rng_state(),
-            "batches_rng": rng.bit_generator.state,
-            "history": [tuple(epoch) for epoch in history],
-        },
-        path,
-    )
-
-
-def _resume(path: Path, model: nn.Module, optimizer: optim.Optimizer, rng: np.random.Generator) -> list[Epoch]:
-    saved = nn.load(path)
-    model.load_state_dict(saved["model"])
-    optimizer.load_state_dict(saved["optimizer"])
-    nn.set_rng_state(saved["layers_rng"])
-    rng.bit_generator.state = saved["batches_rng"]
-    return [Epoch(*epoch) for epoch in saved["history"]]
-
-
 def train_classifier(
     parser: argparse.ArgumentParser,
     arguments: Sequence[str] | None,
@@ -236,16 +268,13 @@ def train_classifier(
     add("--lr", type=number(float, 0, 1), default=2e-3, help="Adam's rate at first; it falls linearly to 0")
     add("--validation-share", type=number(float, 0, 1), default=0.1, help="of the training examples, held out")
     chosen = parser.parse_args(arguments)
-    try:
+    with reported(parser):
         data = images(chosen.data, chosen.seed)
         training, validation = data.training.split(chosen.validation_share, np.random.default_rng(chosen.seed))
+        nn.manual_seed(chosen.seed)
+        model = network(training, chosen)
+        optimizer = optim.Adam(model.parameters(), lr=chosen.lr)
         folder = start(chosen)
-    except (DataError, OSError) as error:
-        parser.error(str(error))
-    nn.manual_seed(chosen.seed)
-    model = network(training, chosen)
-    optimizer = optim.Adam(model.parameters(), lr=chosen.lr)
-    try:
         history = fit(
             model,
             optimizer,
@@ -257,12 +286,10 @@ def train_classifier(
             augment=augmentation(data),
             checkpoint=folder / CHECKPOINT,
         )
-    except nn.CheckpointError as error:
-        parser.error(str(error))
-    print(table(["epoch", *Epoch._fields], [(i, *epoch) for i, epoch in enumerate(history, start=1)]))
-    log(folder, history, f"{chosen.name}: {len(training)} training and {len(validation)} validation examples")
-    nn.save(model, folder / PARAMETERS, metadata={"model": repr(model), "optimizer": repr(optimizer)})
-    logits = predict(model, data.test.inputs)
+        print(table(["epoch", *Epoch._fields], [(i, *epoch) for i, epoch in enumerate(history, start=1)]))
+        log(folder, history, f"{chosen.name}: {len(training)} training and {len(validation)} validation examples")
+        nn.save(model, folder / PARAMETERS, metadata={"model": repr(model), "optimizer": repr(optimizer)})
+        logits = predict(model, data.test.inputs)
     accuracy = np.mean(np.argmax(logits, axis=1) == data.test.labels)
     print(f"validation accuracy {1 - history[-1].validation_error:.2%} of {len(validation)} examples")
     print(f"test accuracy {accuracy:.2%} of {len(data.test)} examples")
@@ -306,5 +333,6 @@ def plot_curves(path: Path, history: Sequence[Epoch], title: str) -> None:
             axes.plot(epochs, [getattr(epoch, f"{part}_{what}") for epoch in history], marker=".", label=part)
         axes.set(xlabel="epoch", ylabel=label)
         axes.set_ylim(bottom=0)
+        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.legend()
     figure.savefig(path)

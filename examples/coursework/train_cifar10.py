@@ -17,7 +17,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import runs
-from datasets import Dataset, Examples
+from datasets import DataError, Dataset, Examples
 
 import nn
 
@@ -31,8 +31,13 @@ def convolutional(training: Examples, chosen: argparse.Namespace) -> nn.Sequenti
     """Four convolutions, of which only the cheapest sees the full height and width, and a linear layer.
 
     With width 32 that is 29 million multiplications for a picture of CIFAR-10.
+
+    Raises:
+        DataError: the pictures are too small.
     """
     _, channels, height, width = training.inputs.shape
+    if min(height, width) < 8:
+        raise DataError(f"the images have {height}x{width} pixels; expected at least 8x8, which are halved three times")
     n = chosen.width
     return nn.Sequential(
         runs.Standardize(training.inputs),

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 import runs
-from datasets import DataError, Examples, iris
+from datasets import Examples, iris
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from tqdm import tqdm
@@ -92,10 +92,10 @@ def search(
     return trials
 
 
-def best_of(trials: Sequence[Trial]) -> Trial:
-    """The one with the least validation loss after the last epoch; one that diverged is never the best."""
-    losses = np.array([trial.history[-1].validation_loss for trial in trials])
-    return trials[int(np.argmin(np.where(np.isfinite(losses), losses, np.inf)))]
+def best_of(trials: Sequence[Trial]) -> Trial | None:
+    """The one with the least validation loss after the last epoch; None if all have diverged."""
+    converged = [trial for trial in trials if np.isfinite(trial.history[-1].validation_loss)]
+    return min(converged, key=lambda trial: trial.history[-1].validation_loss, default=None)
 
 
 def plot_grid(path: Path, trials: Sequence[Trial], rates: Sequence[float], sizes: Sequence[int]) -> None:
@@ -103,7 +103,8 @@ def plot_grid(path: Path, trials: Sequence[Trial], rates: Sequence[float], sizes
     losses = np.array([trial.history[-1].validation_loss for trial in trials]).reshape(len(sizes), len(rates))
     figure = Figure(figsize=(6, 4), layout="constrained")
     axes = figure.subplots()
-    picture = axes.imshow(losses, cmap="viridis_r", norm=LogNorm(), aspect="auto")
+    norm = LogNorm() if np.any(np.isfinite(losses) & (losses > 0)) else None
+    picture = axes.imshow(losses, cmap="viridis_r", norm=norm, aspect="auto")
     axes.set(xlabel="learning rate", ylabel="hidden size", title="validation loss after the last epoch")
     axes.set_xticks(range(len(rates)), [str(rate) for rate in rates])
     axes.set_yticks(range(len(sizes)), [str(size) for size in sizes])
@@ -122,35 +123,42 @@ def main(arguments: Sequence[str] | None = None) -> None:
         batch_size=10,
         data="with iris.data; else scikit-learn's irises",
     )
-    parser.add_argument("--lr", type=runs.number(float, 0), nargs="+", default=[0.001, 0.01, 0.1, 1.0])
-    parser.add_argument("--hidden", type=runs.number(int, 1), nargs="+", default=[2, 8, 32])
+    add = parser.add_argument
+    add(
+        "--lr",
+        type=runs.number(float, 0, 1e100),
+        nargs="+",
+        default=[0.001, 0.01, 0.1, 1.0],
+        help="learning rates to try",
+    )
+    add("--hidden", type=runs.number(int, 1), nargs="+", default=[2, 8, 32], help="sizes of the hidden layer to try")
     chosen = parser.parse_args(arguments)
-    try:
+    with runs.reported(parser):
         data = iris(chosen.data, chosen.seed)
         training, validation = data.training.split(0.25, np.random.default_rng(chosen.seed))
         folder = runs.start(chosen)
-    except (DataError, OSError) as error:
-        parser.error(str(error))
-    trials = search(
-        training,
-        validation,
-        len(data.classes),
-        rates=chosen.lr,
-        sizes=chosen.hidden,
-        epochs=chosen.epochs,
-        batch_size=chosen.batch_size,
-        seed=chosen.seed,
-    )
-    best = best_of(trials)
-    rows = [trial.row for trial in trials]
-    print(runs.table([*HEADER, ""], [(*trial.row, "best" if trial is best else "") for trial in trials]))
-    runs.write_csv(folder / "grid.csv", HEADER, rows)
-    plot_grid(folder / "grid.png", trials, chosen.lr, chosen.hidden)
-    runs.log(folder, best.history, f"Iris, learning rate {best.lr}, {best.hidden} hidden units")
-    nn.save(best.model, folder / runs.PARAMETERS, metadata={"lr": best.lr, "model": repr(best.model)})
-    _, error = runs.evaluate(best.model, data.test)
-    print(f"best: lr {best.lr}, hidden {best.hidden}; test error {error:.2%} of {len(data.test)} irises")
-    print(f"tables, curves and parameters are in {folder}")
+        trials = search(
+            training,
+            validation,
+            len(data.classes),
+            rates=chosen.lr,
+            sizes=chosen.hidden,
+            epochs=chosen.epochs,
+            batch_size=chosen.batch_size,
+            seed=chosen.seed,
+        )
+        best = best_of(trials)
+        rows = [trial.row for trial in trials]
+        print(runs.table([*HEADER, ""], [(*trial.row, "best" if trial is best else "") for trial in trials]))
+        runs.write_csv(folder / "grid.csv", HEADER, rows)
+        plot_grid(folder / "grid.png", trials, chosen.lr, chosen.hidden)
+        if best is None:
+            parser.exit(1, f"all of them diverged, so none is the best: try a lower --lr; tables are in {folder}\n")
+        runs.log(folder, best.history, f"Iris, learning rate {best.lr}, {best.hidden} hidden units")
+        nn.save(best.model, folder / runs.PARAMETERS, metadata={"lr": best.lr, "model": repr(best.model)})
+        _, error = runs.evaluate(best.model, data.test)
+        print(f"best: lr {best.lr}, hidden {best.hidden}; test error {error:.2%} of {len(data.test)} irises")
+        print(f"tables, curves and parameters are in {folder}")
 
 
 if __name__ == "__main__":

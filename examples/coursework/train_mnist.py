@@ -13,6 +13,7 @@ not trained again. The same seed gives the same numbers.
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import sys
 from collections.abc import Sequence
@@ -22,7 +23,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import runs
-from datasets import DataError, Examples, images
+from datasets import Examples, images
 from tqdm import tqdm
 
 import nn
@@ -142,6 +143,25 @@ def train(
     return mlp, [runs.Epoch(*map(float, row)) for row in zip(*stats, strict=True)]
 
 
+def finish(name: str, place: Path, data: Sequence[Examples], chosen: argparse.Namespace) -> None:
+    """Train a perceptron, and leave its curves in a folder, then its parameters: they say that all is there."""
+    variant, (training, validation, test) = VARIANTS[name], data
+    place.mkdir(exist_ok=True)
+    epochs, batch_size = (chosen.epochs, chosen.batch_size) if variant.hidden else (chosen.linear_epochs, 100)
+    with tqdm(total=epochs * -(-len(training) // batch_size), unit=" batches", desc=name) as progress:
+        mlp, history = train(
+            variant,
+            (training, validation),
+            epochs=epochs,
+            batch_size=batch_size,
+            seed=chosen.seed,
+            progress=progress,
+        )
+    runs.log(place, history, f"{name}: learning rate {variant.lr}, momentum {variant.momentum}")
+    outcome = {"epochs": epochs, **history[-1]._asdict(), "test_error": error_on(mlp, test)}
+    nn.save(parameters(mlp), place / runs.PARAMETERS, metadata=outcome)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train as the command line says."""
     parser = runs.options(
@@ -149,37 +169,28 @@ def main(arguments: Sequence[str] | None = None) -> None:
         name="mnist",
         epochs=None,
         batch_size=20,
-        data="the four IDX files of MNIST; else scikit-learn's digits",
+        data="the four IDX files of MNIST, for 10 epochs; else scikit-learn's digits, for 100",
     )
-    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS), help="which perceptrons")
-    parser.add_argument("--linear-epochs", type=runs.number(int, 1), default=100, help="those of the linear classifier")
+    add = parser.add_argument
+    which = f"which perceptrons (default: all of {', '.join(VARIANTS)})"
+    add("--variants", nargs="+", metavar="NAME", choices=VARIANTS, default=list(VARIANTS), help=which)
+    add("--linear-epochs", type=runs.number(int, 1), default=100, help="those of the linear classifier")
     chosen = parser.parse_args(arguments)
     chosen.epochs = chosen.epochs or (10 if chosen.data else 100)
-    try:
+    with runs.reported(parser):
         data = images(chosen.data, chosen.seed)
         parts = data.training.split(1 / 6, np.random.default_rng(chosen.seed))
         folder = runs.start(chosen)
-    except (DataError, OSError) as error:
-        parser.error(str(error))
-    rows = []
-    for name in chosen.variants:
-        variant, place = VARIANTS[name], folder / name
-        if not (place / runs.PARAMETERS).exists():
-            place.mkdir(exist_ok=True)
-            epochs, batch_size = (chosen.epochs, chosen.batch_size) if variant.hidden else (chosen.linear_epochs, 100)
-            batches = -(-len(parts[0]) // batch_size)
-            with tqdm(total=epochs * batches, unit=" batches", desc=name) as progress:
-                mlp, history = train(
-                    variant, parts, epochs=epochs, batch_size=batch_size, seed=chosen.seed, progress=progress
-                )
-            runs.log(place, history, f"{name}: learning rate {variant.lr}, momentum {variant.momentum}")
-            outcome = {"epochs": epochs, **history[-1]._asdict(), "test_error": error_on(mlp, data.test)}
-            nn.save(parameters(mlp), place / runs.PARAMETERS, metadata=outcome)  # last: it says that all is there
-        rows.append((name, *nn.load_metadata(place / runs.PARAMETERS).values()))
-    header = ["perceptron", "epochs", *runs.Epoch._fields, "test_error"]
-    runs.write_csv(folder / "table.csv", header, rows)
-    print(runs.table(header, rows))
-    print(f"tables, curves and parameters are in {folder}")
+        rows = []
+        for name in chosen.variants:
+            parameters_file = folder / name / runs.PARAMETERS
+            if not parameters_file.exists():
+                finish(name, folder / name, (*parts, data.test), chosen)
+            rows.append((name, *nn.load_metadata(parameters_file).values()))
+        header = ["perceptron", "epochs", *runs.Epoch._fields, "test_error"]
+        runs.write_csv(folder / "table.csv", header, rows)
+        print(runs.table(header, rows))
+        print(f"tables, curves and parameters are in {folder}")
 
 
 if __name__ == "__main__":

@@ -50,7 +50,11 @@ def load(path: str) -> ModuleType:
         raise UsageError(f"{path!r} is not a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]  # else it would be there, half finished, for another file that imports it
+        raise
     return module
 
 

@@ -38,6 +38,7 @@ _GUESSES: tuple[tuple[str, Callable[[Shape], Any]], ...] = (
     ("p p_drop rate dropout_rate", lambda shape: 0.5),
     ("alpha momentum", lambda shape: 0.9),
     ("eps epsilon", lambda shape: 1e-8),
+    ("name", lambda shape: "mine"),
 )
 GUESSES = {name: guess for names, guess in _GUESSES for name in names.split()}
 """What arguments of constructors are given, by their names, for the shape of the first input."""

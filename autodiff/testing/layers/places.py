@@ -104,6 +104,9 @@ def put(layer: Any, path: Path, value: Any) -> None:
         owner, (kind, key) = get(layer, place[:-1]), place[-1]
         if kind == ".":
             setattr(owner, key, value)
+        elif isinstance(owner, tuple):
+            items = (*owner[:key], value, *owner[key + 1 :])
+            put(layer, place[:-1], type(owner)(*items) if hasattr(owner, "_fields") else items)
         else:
             owner[key] = value
 

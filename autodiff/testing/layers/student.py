@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import re
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -18,6 +19,9 @@ from ...tensor import Tensor
 from ..pulled_back import plain
 from .places import GRADIENTS, KNOWN, Path, arrays_in, get, look_up, parse, partners, put, show
 from .subjects import Arrays, Subject, UntapedError, parameter_names, pull, reproducible
+
+COTANGENT = re.compile(r"grad|delta|upstream|g$|d_?[lj]_?d|d_?(out|[yzaxho])$", re.IGNORECASE)
+"""What the argument of backward is called that is the gradient of the output."""
 
 
 class Student(Subject):
@@ -100,6 +104,9 @@ class Student(Subject):
         if least <= 1:
             return True, lambda layer, *given: layer.backward(given[-1])
         if least <= 1 + len(self.inputs) <= most:
+            first, *_, last = parameter_names(layer.backward, 1 + len(self.inputs))
+            if COTANGENT.match(first) and not COTANGENT.match(last):
+                return True, lambda layer, *given: layer.backward(given[-1], *given[:-1])
             return True, lambda layer, *given: layer.backward(*given)
         if least <= len(self.inputs) <= most and value.ndim == 0:
             return False, lambda layer, *given: layer.backward(*given[:-1])

@@ -1,25 +1,38 @@
 """NYU, deep learning, homework 1: a network of two linear layers, its losses, and their gradients by hand.
 
-Tensors of PyTorch come in and go out, of any floating-point dtype; inside are arrays, and the gradients of ``nn``.
+Tensors of PyTorch come in and go out, of any floating-point dtype that NumPy has; inside are arrays, and the gradients
+of ``nn``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 
 import nn
+from nn import functional
 
-FUNCTIONS = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid, "identity": nn.Identity}
 
-LINEAR_LAYERS = {"0": "1", "2": "2"}
-"""The number that the exercise gives each linear layer, by its name in the network of ``nn``."""
+def identity(x: Any) -> Any:
+    """x, as it is."""
+    return x
+
+
+FUNCTIONS: dict[str, Callable] = {"relu": functional.relu, "sigmoid": functional.sigmoid, "identity": identity}
+
+PARAMETERS = ("W1", "b1", "W2", "b2")
+
+
+def perceptron(x: Any, W1: Any, b1: Any, W2: Any, b2: Any, f: Callable, g: Callable) -> Any:
+    """``g(W2 f(W1 x + b1) + b2)`` for each row x."""
+    return g(functional.linear(f(functional.linear(x, W1, b1)), W2, b2))
 
 
 class MLP:
-    """``y_hat = g(W2 f(W1 x + b1) + b2)`` for each row x, with the functions f and g by name.
+    """``y_hat = g(W2 f(W1 x + b1) + b2)`` for each row x, with the functions f and g by name; see ``perceptron``.
 
     ``parameters`` are W1 (out, in), b1 (out,), W2 and b2, drawn from the standard normal distribution; ``grads`` holds
     the gradients dJdW1, dJdb1, dJdW2 and dJdb2 of the last ``backward``, summed over the rows.
@@ -50,20 +63,13 @@ class MLP:
         }
         self.grads = {f"dJd{name}": torch.zeros_like(value) for name, value in self.parameters.items()}
         self.cache: dict[str, Any] = {}
-        self._network = nn.Sequential(
-            nn.Linear(linear_1_in_features, linear_1_out_features),
-            FUNCTIONS[f_function](),
-            nn.Linear(linear_2_in_features, linear_2_out_features),
-            FUNCTIONS[g_function](),
-        )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """The predictions (N, linear_2_out_features) for x (N, linear_1_in_features)."""
-        for name, number in LINEAR_LAYERS.items():
-            layer = self._network[int(name)]
-            layer.weight.data, layer.bias.data = (array(self.parameters[f"{letter}{number}"]) for letter in "Wb")
-        self.cache["hand"] = nn.by_hand(self._network)
-        return torch.from_numpy(self.cache["hand"].forward(array(x)))
+        self.cache["hand"] = hand = nn.by_hand(perceptron)
+        weights = (array(self.parameters[name]) for name in PARAMETERS)
+        functions = {"f": FUNCTIONS[self.f_function], "g": FUNCTIONS[self.g_function]}
+        return torch.from_numpy(hand.forward(array(x), *weights, **functions))
 
     def backward(self, dJdy_hat: torch.Tensor) -> None:
         """Find the gradients of the parameters, given that of the predictions.
@@ -75,9 +81,8 @@ class MLP:
             raise RuntimeError("MLP: backward before forward")
         hand = self.cache["hand"]
         hand.backward(array(dJdy_hat))
-        for name, number in LINEAR_LAYERS.items():
-            self.grads[f"dJdW{number}"] = torch.from_numpy(hand.gradients[f"{name}.weight"])
-            self.grads[f"dJdb{number}"] = torch.from_numpy(hand.gradients[f"{name}.bias"])
+        for name, gradient in zip(PARAMETERS, hand.input_gradients[1:], strict=True):
+            self.grads[f"dJd{name}"] = torch.from_numpy(gradient)
 
     def clear_grad_and_cache(self) -> None:
         """Zero the gradients, and forget the last forward."""
@@ -87,7 +92,7 @@ class MLP:
 
 def mse_loss(y: torch.Tensor, y_hat: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """The mean of ``(y_hat - y)**2`` over all entries, and the gradient ``2 (y_hat - y) / (N K)`` of y_hat (N, K)."""
-    return _loss(nn.MSELoss(), y, y_hat)
+    return _loss(functional.mse_loss, y, y_hat)
 
 
 def bce_loss(y: torch.Tensor, y_hat: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -95,10 +100,10 @@ def bce_loss(y: torch.Tensor, y_hat: torch.Tensor) -> tuple[torch.Tensor, torch.
 
     That is ``(y_hat - y) / (y_hat (1 - y_hat)) / (N K)``. At 0 and 1 both are limited as in PyTorch.
     """
-    return _loss(nn.BCELoss(), y, y_hat)
+    return _loss(functional.binary_cross_entropy, y, y_hat)
 
 
-def _loss(loss: nn.Module, y: torch.Tensor, y_hat: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def _loss(loss: Callable, y: torch.Tensor, y_hat: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     hand = nn.by_hand(loss)
     J = hand.forward(array(y_hat), array(y))
     return torch.from_numpy(J), torch.from_numpy(hand.backward())

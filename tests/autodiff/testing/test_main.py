@@ -307,6 +307,7 @@ def test_the_worst_of_several_outcomes_is_the_exit_code(run: Command, tmp_path: 
         (["layers.py:Sine"], "say what --shape the input has, e.g. --shape 4,3 "),
         ([".", "--init", "3"], "--init is for one class; grade the folder without it, then say file.py:Class"),
         (["empty"], "empty has no class that looks like a layer, loss, optimiser or model"),
+        (["no_such_folder"], "there is no folder .*no_such_folder; say what --shape the input has"),
         (["layers.py:Sine", "--shape", "4x3"], "'4x3' is not a shape such as 4,3"),
         (["layers.py:Sine", "--shape", "0,3"], "'0,3' is not a shape such as 4,3"),
         (["layers.py:Sine", "--shape", "3", "--parameters", "W"], "'W' is not a list such as W=dLdW,b=dLdb"),

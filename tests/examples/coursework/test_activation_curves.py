@@ -25,6 +25,13 @@ def test_tape_and_formula_agree_and_are_drawn(tmp_path: Path, capsys: pytest.Cap
     assert max(differences.values()) < 1e-15
 
 
+@pytest.mark.parametrize("output", ["no such folder/curves.png", "curves.unknown"])
+def test_what_cannot_be_written_is_named(output: str, capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit):
+        activation_curves.main(["--output", output])
+    assert f"error: --output {output}: " in capsys.readouterr().err
+
+
 def test_a_wrong_formula_differs(tmp_path: Path) -> None:
     wrong = activation_curves.Curve(nn.Sigmoid(), activation_curves.sigmoid)
     right = activation_curves.CURVES["Sigmoid"]

@@ -14,7 +14,7 @@ import pytest
 
 from autodiff.testing import check_layer
 
-from .conftest import COURSEWORK, load
+from .conftest import COURSEWORK, arguments, equal, load
 
 PACKAGE = ("activations", "layers", "losses", "models", "datasets", "optimizers", "schedulers", "weights", "logs")
 MODULES = load(*(f"neural_networks.{name}" for name in PACKAGE), "train_ffnn", path=COURSEWORK / "berkeley")
@@ -25,7 +25,31 @@ X = RNG.normal(size=(4, 3))
 IMAGES = RNG.normal(size=(2, 5, 6, 3))
 FEW_PIXELS = RNG.normal(size=(2, 3, 3, 2))
 LABELS = np.eye(3)[[0, 2, 1, 1]]
-ACTIVATIONS = list(activations.ACTIVATIONS)
+CLASSES = {
+    "linear": "Linear",
+    "sigmoid": "Sigmoid",
+    "tanh": "TanH",
+    "arctan": "ArcTan",
+    "relu": "ReLU",
+    "softmax": "SoftMax",
+}
+ACTIVATIONS = list(CLASSES)
+ARGUMENTS = [
+    (activations.Activation.forward, "Z"),
+    (activations.Activation.backward, "Z, dY"),
+    (layers.FullyConnected, "n_out, activation, weight_init='xavier_uniform'"),
+    (layers.FullyConnected._init_parameters, "X_shape"),
+    (layers.Conv2D, "n_out, kernel_shape, activation, stride=1, pad='same', weight_init='xavier_uniform'"),
+    (layers.Pool2D, "kernel_shape, mode='max', stride=1, pad=0"),
+    (layers.Flatten, "keep_dim='first'"),
+    *((layer.forward, "X") for layer in layers.LAYERS.values()),
+    *((layer.backward, "dLdY") for layer in layers.LAYERS.values()),
+    (losses.CrossEntropy, "name='cross_entropy'"),
+    (losses.CrossEntropy.forward, "Y, Y_hat"),
+    (losses.CrossEntropy.backward, "Y, Y_hat"),
+    (models.NeuralNetwork.forward, "X"),
+    (models.NeuralNetwork.predict, "X, Y"),
+]
 SOME = 8  # entries of a gradient to compare with differences one by one; the others in random directions
 
 KERNELS: list[dict[str, Any]] = [
@@ -42,13 +66,23 @@ def test_examples_in_docstrings_are_right(module: Any) -> None:
     assert doctest.testmod(module).failed == 0
 
 
+def test_classes_have_the_exercises_names_bases_and_arguments() -> None:
+    assert {name: type(activations.initialize_activation(name)).__name__ for name in activations.ACTIVATIONS} == CLASSES
+    assert all(issubclass(kind, activations.Activation) for kind in activations.ACTIVATIONS.values())
+    assert {kind.__name__ for kind in layers.LAYERS.values()} == {"FullyConnected", "Conv2D", "Pool2D", "Flatten"}
+    assert all(issubclass(kind, layers.Layer) for kind in layers.LAYERS.values())
+    assert isinstance(losses.CrossEntropy("cross_entropy"), losses.Loss)
+    for function, expected in ARGUMENTS:
+        assert arguments(function) == expected, function
+
+
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_activations_have_the_right_gradient(name: str) -> None:
     check_layer(activations.initialize_activation(name), X)
 
 
 def test_activations_are_the_functions_of_their_names() -> None:
-    Z = np.array([[-2, 0, 1]])  # integers are numbers too
+    Z = np.array([[-2, 0, 1]])
     values = {name: activations.initialize_activation(name)(Z)[0] for name in ACTIVATIONS}
     np.testing.assert_allclose(values["linear"], [-2, 0, 1])
     np.testing.assert_allclose(values["relu"], [0, 0, 1])
@@ -60,6 +94,15 @@ def test_activations_are_the_functions_of_their_names() -> None:
     )
     np.testing.assert_array_equal(activations.ReLU().backward(Z, np.array([[5.0, 5.0, 5.0]])), [[0, 0, 5]])
     np.testing.assert_allclose(activations.ArcTan().backward(Z, np.ones((1, 3))), [[0.2, 1, 0.5]])
+
+
+@pytest.mark.parametrize("dtype", [int, np.float32])
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_numbers_of_any_kind_come_out_in_double_precision(name: str, dtype: type) -> None:
+    activation = activations.initialize_activation(name)
+    Z, dY = np.array([[-2, 0, 1]]), np.array([[3, 2, 1]])
+    equal(activation.forward(Z.astype(dtype)), activation.forward(Z.astype(float)), 0)
+    equal(activation.backward(Z.astype(dtype), dY.astype(dtype)), activation.backward(Z, dY.astype(float)), 0)
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
@@ -160,6 +203,38 @@ def test_pooling_is_the_formulas_in_its_docstring(options: dict, mode: str) -> N
     np.testing.assert_allclose(dX, dP[:, top : top + 5, left : left + 6], atol=1e-12)
 
 
+@pytest.mark.parametrize("mode", ["convolution", "max", "average"])
+@pytest.mark.parametrize("options", KERNELS, ids=str)
+def test_convolution_and_pooling_are_those_of_pytorch(options: dict, mode: str) -> None:
+    torch = pytest.importorskip("torch")
+    functional = torch.nn.functional
+    convolves = mode == "convolution"
+    layer = layers.Conv2D(4, activation="relu", **options) if convolves else layers.Pool2D(mode=mode, **options)
+    Y = layer.forward(IMAGES)
+    dX = layer.backward(dY := np.random.default_rng(1).normal(size=Y.shape))
+    x, *parameters = leaves = [torch.tensor(a, requires_grad=True) for a in (IMAGES, *layer.parameters.values())]
+    padded = functional.pad(x.movedim(-1, 1), layers.margins(layer.pad, (5, 6), layer.kernel_shape, layer.stride))
+    if convolves:
+        W, b = parameters
+        expected = functional.conv2d(padded, W.permute(3, 2, 0, 1), b[0], layer.stride).relu()
+    else:
+        pool = functional.max_pool2d if mode == "max" else functional.avg_pool2d
+        expected = pool(padded, layer.kernel_shape, layer.stride)
+    expected = expected.movedim(1, -1)
+    expected.backward(torch.tensor(dY))
+    equal(Y, expected.detach().numpy())
+    for gradient, leaf in zip([dX, *layer.gradients.values()], leaves, strict=True):
+        equal(gradient, leaf.grad.numpy())
+
+
+def test_with_stride_1_the_gradient_of_an_image_is_a_convolution_with_the_turned_kernel() -> None:
+    layer, turned = (layers.Conv2D(n_out, (2, 3), "linear", pad="valid") for n_out in (2, 3))
+    dZ = np.random.default_rng(1).normal(size=layer.forward(IMAGES).shape)
+    turned.n_in = 2
+    turned.parameters = {"W": layer.parameters["W"][::-1, ::-1].swapaxes(2, 3), "b": np.zeros((1, 3))}
+    equal(turned.forward(np.pad(dZ, ((0, 0), (1, 1), (2, 2), (0, 0)))), layer.backward(dZ))
+
+
 def test_same_padding_keeps_height_and_width_and_has_more_after_than_before() -> None:
     for kernel, stride in [((3, 3), 1), ((2, 4), 1), ((3, 2), 2)]:
         assert layers.Conv2D(7, kernel, "relu", stride=stride, pad="same").forward(IMAGES).shape == (2, 5, 6, 7)
@@ -195,8 +270,8 @@ def test_inputs_with_the_wrong_axes_are_refused() -> None:
 def test_cross_entropy_takes_labels_first_and_probabilities_second() -> None:
     loss = losses.initialize_loss("cross_entropy")
     Y, Y_hat = np.array([[0.0, 1.0], [1.0, 0.0]]), np.array([[0.5, 0.5], [0.25, 0.75]])
-    assert loss(Y, Y_hat) == pytest.approx(np.log(8) / 2)
-    np.testing.assert_allclose(loss.backward(Y, Y_hat), [[0, -1], [-2, 0]])
+    assert isinstance(loss(Y, Y_hat), float) and loss(Y, Y_hat) == pytest.approx(np.log(8) / 2)
+    equal(loss.backward(Y, Y_hat), [[0, -1], [-2, 0]])
     probabilities = RNG.dirichlet(np.ones(3), size=4)
     assert [row.label for row in check_layer(loss, LABELS, probabilities, argnums=1).rows] == ["gradient of Y_hat"]
 
@@ -338,6 +413,12 @@ def test_an_update_is_a_step_down_after_which_gradients_are_forgotten() -> None:
     np.testing.assert_allclose(net.layers[0].parameters["W"], W - 0.1 * gradient)
     assert not net.layers[0].gradients["W"].any()
     assert net.predict(X, LABELS)[1] < loss
+
+
+def test_runs_are_kept_in_the_folder_experiments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    logs.Logger("mine", {"lr": 0.5})
+    assert json.loads((tmp_path / "experiments" / "mine" / "hyperparameters.json").read_text()) == {"lr": 0.5}
 
 
 def train(folder: Path, *arguments: str) -> None:

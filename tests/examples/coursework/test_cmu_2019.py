@@ -10,26 +10,26 @@ import pytest
 
 from autodiff.testing import check_layer
 
-from .conftest import COURSEWORK, load
+from .conftest import COURSEWORK, arguments, equal, load
 
 (hw1,) = load("hw1", path=COURSEWORK / "cmu_2019" / "hw1")
 year_2021 = COURSEWORK / "cmu_2021"
-*layers_2021, hw1_2021 = load("activation", "loss", "hw1", path=(year_2021 / "mytorch", year_2021 / "hw1"))
+*layers_2021, hw1_2021 = load("activation", "loss", "batchnorm", "hw1", path=(year_2021 / "mytorch", year_2021 / "hw1"))
 
 X = np.random.default_rng(0).normal(size=(5, 4))
 LABELS = np.eye(3)[[0, 2, 1, 1, 0]]
 
 
-def equal(actual: Any, expected: Any, tolerance: float = 1e-12) -> None:
-    """A plain array in double precision, of the expected shape and entries."""
-    assert type(actual) is np.ndarray and actual.dtype == np.float64
-    assert actual.shape == np.shape(expected)
-    np.testing.assert_allclose(actual, expected, rtol=0, atol=tolerance)
+activation_2021, loss_2021, batchnorm_2021 = layers_2021
 
 
-def mlp(hidden: tuple[int, ...] = (5, 3), year: Any = hw1, layers: tuple[Any, Any] = (hw1, hw1), **options: Any) -> Any:
-    """A tanh MLP with logits for its output, whose weights are drawn after the same seed."""
-    activation, loss = layers
+def biases(d: int) -> np.ndarray:
+    return np.random.normal(size=(1, d))
+
+
+def mlp(hidden: tuple[int, ...] = (5, 3), year: Any = hw1, **options: Any) -> Any:
+    """A tanh MLP with logits for its output, whose weights and biases are drawn after the same seed."""
+    activation, loss = (hw1, hw1) if year is hw1 else (activation_2021, loss_2021)
     activations = [activation.Tanh() for _ in hidden] + [activation.Identity()]
     np.random.seed(3)
     return year.MLP(
@@ -38,7 +38,7 @@ def mlp(hidden: tuple[int, ...] = (5, 3), year: Any = hw1, layers: tuple[Any, An
         hidden,
         activations,
         hw1.random_normal_weight_init,
-        hw1.zeros_bias_init,
+        biases,
         loss.SoftmaxCrossEntropy(),
         **{"lr": 0.1, **options},
     )
@@ -59,6 +59,47 @@ def test_one_module_has_everything() -> None:
     assert isinstance(hw1.SoftmaxCrossEntropy(), hw1.Criterion)
     check_layer(hw1.SoftmaxCrossEntropy(), X[:, :3], LABELS, argnums=0)
     assert type(hw1.Identity().derivative()) is float
+
+
+def test_arguments_are_those_of_2021() -> None:
+    for name in ("MLP", "get_training_stats"):
+        assert arguments(getattr(hw1, name)) == arguments(getattr(hw1_2021, name))
+    for name in ("forward", "backward", "zero_grads", "step", "train", "eval"):
+        assert arguments(getattr(hw1.MLP, name)) == arguments(getattr(hw1_2021.MLP, name))
+    assert arguments(hw1.BatchNorm) == "fan_in, alpha=0.9"
+    assert arguments(hw1.random_normal_weight_init) == "d0, d1" and arguments(hw1.zeros_bias_init) == "d"
+
+
+@pytest.mark.parametrize("name", ["Identity", "Sigmoid", "Tanh", "ReLU"])
+def test_activations_repeat_those_of_2021(name: str) -> None:
+    ours, theirs = getattr(hw1, name)(), getattr(activation_2021, name)()
+    x = np.array([[-1000.0, -0.5, 0.0, 0.5, 1000.0]])
+    equal(ours(x), theirs(x), 0)
+    equal(ours.state, theirs.state, 0)
+    np.testing.assert_array_equal(ours.derivative(), theirs.derivative(), strict=True)
+
+
+@pytest.mark.parametrize("labels", [np.eye(2)[[0, 1]], np.array([[240.0, 4.0], [0.0, 0.0]])], ids=["shares", "any"])
+def test_the_criterion_repeats_that_of_2021(labels: np.ndarray) -> None:
+    ours, theirs = hw1.SoftmaxCrossEntropy(), loss_2021.SoftmaxCrossEntropy()
+    logits = np.array([[0.0, np.log(3)], [1000.0, 0.0]])
+    equal(ours(logits, labels), theirs(logits, labels), 0)
+    equal(ours.derivative(), [[0.25, 0.75], [1, 0]] - labels)
+
+
+@pytest.mark.parametrize("eval", [False, True], ids=["training", "evaluation"])
+def test_batch_norm_repeats_that_of_2021_but_for_the_shape_of_gradients(eval: bool) -> None:
+    ours, theirs = hw1.BatchNorm(4), batchnorm_2021.BatchNorm(4)
+    check_layer(ours, X, options={"eval": eval}, parameters={})
+    for norm in (ours, theirs):
+        norm.gamma, norm.beta = np.array([[2.0, 1.0, -1.0, 0.5]]), np.array([[1.0, 2.0, 3.0, 4.0]])
+        norm(2 * X)
+        norm(X, eval=eval)
+    equal(ours.backward(X + 1), theirs.backward(X + 1), 0)
+    for name in ("x", "norm", "out", "mean", "var", "running_mean", "running_var"):
+        equal(getattr(ours, name), getattr(theirs, name), 0)
+    for name in ("dgamma", "dbeta"):
+        equal(getattr(ours, name), getattr(theirs, name)[0], 0)
 
 
 def test_weights_start_standard_normal_and_biases_as_rows_of_zeros() -> None:
@@ -113,6 +154,7 @@ def test_gradients_are_right_and_those_of_W_and_b_are_means(hidden: tuple[int, .
         X,
         parameters=means | sums,
         parameter_gradients=dict.fromkeys(means, "mean"),
+        entries=5,
     )
     assert len(report.rows) == 1 + len(means) + len(sums)
 
@@ -122,7 +164,7 @@ def test_training_repeats_that_of_2021(options: dict[str, Any]) -> None:
     rng = np.random.default_rng(1)
     data = [(rng.normal(size=(n, 4)), np.eye(3)[rng.integers(0, 3, n)]) for n in (40, 20, 20)]
     curves = []
-    for network, year in [(mlp(**options), hw1), (mlp(year=hw1_2021, layers=layers_2021, **options), hw1_2021)]:
+    for network, year in [(mlp(**options), hw1), (mlp(year=hw1_2021, **options), hw1_2021)]:
         np.random.seed(5)
         curves.append(year.get_training_stats(network, data, 3, 10))
     assert [curve.shape for curve in curves[0]] == [(3,)] * 4

@@ -11,17 +11,44 @@ import optim
 from autodiff import Tensor
 from autodiff.testing import check_layer
 
-from .conftest import COURSEWORK, load
+from .conftest import COURSEWORK, arguments, equal, load
 
 FOLDERS = (COURSEWORK / "cmu_2021" / "mytorch", COURSEWORK / "cmu_2021" / "hw1")
 activation, loss, linear, batchnorm, hw1 = load("activation", "loss", "linear", "batchnorm", "hw1", path=FOLDERS)
 
 ACTIVATIONS = ["Identity", "Sigmoid", "Tanh", "ReLU"]
 LABELS = np.eye(3)[[0, 2, 1, 1, 0]]
+SOME = 5  # entries of a gradient to compare with differences one by one; the others in random directions
 
 
 def normal(*shape: int) -> np.ndarray:
     return np.random.default_rng(0).normal(size=shape)
+
+
+ARGUMENTS = [
+    (linear.Linear, "in_feature, out_feature, weight_init_fn, bias_init_fn"),
+    (linear.Linear.forward, "x"),
+    (linear.Linear.backward, "delta"),
+    (loss.SoftmaxCrossEntropy.forward, "x, y"),
+    (loss.SoftmaxCrossEntropy.derivative, ""),
+    (batchnorm.BatchNorm, "in_feature, alpha=0.9"),
+    (batchnorm.BatchNorm.forward, "x, eval=False"),
+    (batchnorm.BatchNorm.backward, "delta"),
+    (
+        hw1.MLP,
+        "input_size, output_size, hiddens, activations, weight_init_fn, bias_init_fn, criterion, lr, momentum=0.0, "
+        "num_bn_layers=0",
+    ),
+    *((getattr(hw1.MLP, name), "") for name in ("zero_grads", "step", "train", "eval")),
+    (hw1.MLP.forward, "x"),
+    (hw1.MLP.backward, "labels"),
+    (hw1.get_training_stats, "mlp, dset, nepochs, batch_size"),
+]
+
+
+def test_arguments_have_the_exercises_names_order_and_defaults() -> None:
+    for function, expected in ARGUMENTS:
+        assert arguments(function) == expected, function
 
 
 def weights(d0: int, d1: int) -> np.ndarray:
@@ -33,19 +60,14 @@ def zeros(d: int) -> np.ndarray:
     return np.zeros((1, d))
 
 
-def equal(actual: Any, expected: Any, tolerance: float = 1e-12) -> None:
-    """A plain array in double precision, of the expected shape and entries."""
-    assert type(actual) is np.ndarray and actual.dtype == np.float64
-    assert actual.shape == np.shape(expected)
-    np.testing.assert_allclose(actual, expected, rtol=0, atol=tolerance)
-
-
-def mlp(sizes: tuple[int, ...] = (4, 4, 3, 3), seed: int = 0, lr: float = 0.1, **options: Any) -> Any:
+def mlp(
+    sizes: tuple[int, ...] = (4, 4, 3, 3), seed: int = 0, lr: float = 0.1, biases: Any = zeros, **options: Any
+) -> Any:
     """A sigmoid MLP with logits for its output."""
     n_in, *hidden, n_out = sizes
     activations = [activation.Sigmoid() for _ in hidden] + [activation.Identity()]
     np.random.seed(seed)
-    return hw1.MLP(n_in, n_out, hidden, activations, weights, zeros, loss.SoftmaxCrossEntropy(), lr, **options)
+    return hw1.MLP(n_in, n_out, hidden, activations, weights, biases, loss.SoftmaxCrossEntropy(), lr, **options)
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
@@ -133,12 +155,40 @@ def test_gradients_of_batch_norm_are_right_and_sums(eval: bool) -> None:
 
 
 def test_layers_are_initialised_from_input_to_output() -> None:
-    network = mlp((4, 6, 5, 3), seed=7, num_bn_layers=1)
+    network = mlp((4, 6, 5, 3), seed=7, biases=lambda d: np.random.normal(size=(1, d)), num_bn_layers=1)
     np.random.seed(7)
     for layer, (n, m) in zip(network.linear_layers, [(4, 6), (6, 5), (5, 3)], strict=True):
         equal(layer.W, np.random.normal(size=(n, m)))
-        equal(layer.b, np.zeros((1, m)))
+        equal(layer.b, np.random.normal(size=(1, m)))
     assert [norm.gamma.shape for norm in network.bn_layers] == [(1, 6)]
+
+
+def test_the_sample_network_of_the_exercise() -> None:
+    functions = [activation.Sigmoid(), activation.Sigmoid(), activation.Sigmoid(), activation.Identity()]
+    criterion = loss.SoftmaxCrossEntropy()
+    network = hw1.MLP(784, 10, [64, 64, 32], functions, weights, zeros, criterion, 0.008, momentum=0.9, num_bn_layers=0)
+    x, y = normal(3, 784), np.eye(10)[[7, 0, 3]]
+    expected = x
+    for layer in network.linear_layers[:-1]:
+        expected = 1 / (1 + np.exp(-(expected @ layer.W + layer.b)))
+    equal(network.forward(x), expected @ network.linear_layers[-1].W + network.linear_layers[-1].b, 1e-10)
+    network.zero_grads()
+    network.backward(y)
+    network.step()
+    for layer, shape in zip(network.linear_layers, [(784, 64), (64, 64), (64, 32), (32, 10)], strict=True):
+        assert layer.W.shape == layer.dW.shape == shape and layer.dW.any()
+        equal(layer.momentum_W, -0.008 * layer.dW)
+    assert network.bn_layers == []
+
+
+def test_batch_norm_comes_between_a_linear_layer_and_its_activation() -> None:
+    network, x = mlp(num_bn_layers=1), normal(5, 4)
+    out = network.forward(x)
+    first, second, last = network.linear_layers
+    z = x @ first.W + first.b
+    hidden = 1 / (1 + np.exp(-(z - z.mean(axis=0)) / np.sqrt(z.var(axis=0) + 1e-8)))
+    hidden = 1 / (1 + np.exp(-(hidden @ second.W + second.b)))
+    equal(out, hidden @ last.W + last.b)
 
 
 class WithLoss:
@@ -157,7 +207,7 @@ class WithLoss:
 
 @pytest.mark.parametrize("sizes", [(4, 3), (4, 4, 3, 3)], ids=["linear classifier", "two hidden layers"])
 def test_gradients_of_an_mlp_are_right_and_means(sizes: tuple[int, ...]) -> None:
-    report = check_layer(WithLoss(mlp(sizes)), normal(5, 4), parameter_gradients="mean")
+    report = check_layer(WithLoss(mlp(sizes)), normal(5, 4), parameter_gradients="mean", entries=SOME)
     assert len(report.rows) == 1 + 2 * (len(sizes) - 1)
 
 
@@ -166,7 +216,9 @@ def test_gradients_with_batch_norm_are_right_and_its_own_are_sums(train: bool) -
     network = mlp(num_bn_layers=1)
     network.train() if train else network.eval()
     means = [f"network.linear_layers[{i}].{name}" for i in (0, 1, 2) for name in "Wb"]
-    report = check_layer(WithLoss(network), normal(5, 4), parameter_gradients=dict.fromkeys(means, "mean"))
+    report = check_layer(
+        WithLoss(network), normal(5, 4), parameter_gradients=dict.fromkeys(means, "mean"), entries=SOME
+    )
     assert len(report.rows) == 1 + 6 + 2
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
 import pytest
+from scipy.special import erf
 
+import nn as ours
 from autodiff.testing import check_layer
 
-from .conftest import COURSEWORK, load
+from .conftest import COURSEWORK, arguments, equal, load
 
 mytorch, models = load("mytorch", "models", path=COURSEWORK / "cmu_2025")
 nn = mytorch.nn
@@ -18,16 +21,39 @@ A = np.array([[-4.0, -3.0], [-2.0, -1.0], [0.0, 1.0], [2.0, 3.0]])
 Y = np.array([[0.0, 1.0], [1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
 ACTIVATIONS = ["Identity", "Sigmoid", "Tanh", "ReLU", "GELU", "Softmax"]
 
+CLASSES = {
+    "mytorch.nn.linear": ["Linear"],
+    "mytorch.nn.activation": ACTIVATIONS,
+    "mytorch.nn.loss": ["MSELoss", "CrossEntropyLoss"],
+    "mytorch.nn.batchnorm": ["BatchNorm1d"],
+    "mytorch.optim.sgd": ["SGD"],
+    "models.mlp": ["MLP0", "MLP1", "MLP4"],
+}
+ARGUMENTS = {
+    nn.Linear: ("in_features, out_features, debug=False", "A", "dLdZ"),
+    **dict.fromkeys((getattr(nn, name) for name in ACTIVATIONS), ("", "Z", "dLdA")),
+    **dict.fromkeys((nn.MSELoss, nn.CrossEntropyLoss), ("", "A, Y", "")),
+    nn.BatchNorm1d: ("num_features, alpha=0.9", "Z, eval=False", "dLdBZ"),
+    **dict.fromkeys((models.MLP0, models.MLP1, models.MLP4), ("debug=False", "A", "dLdA")),
+}
+"""Those of a class, of its forward and its backward."""
+
 
 def normal(*shape: int) -> np.ndarray:
     return np.random.default_rng(0).normal(size=shape)
 
 
-def equal(actual: Any, expected: Any, tolerance: float = 1e-12) -> None:
-    """A plain array in double precision, of the expected shape and entries."""
-    assert type(actual) is np.ndarray and actual.dtype == np.float64
-    assert actual.shape == np.shape(expected)
-    np.testing.assert_allclose(actual, expected, rtol=0, atol=tolerance)
+def test_packages_have_the_classes_of_the_exercises_files() -> None:
+    for file, names in CLASSES.items():
+        package = {"mytorch.nn": nn, "mytorch.optim": mytorch.optim, "models": models}[file.rpartition(".")[0]]
+        for name in names:
+            assert getattr(package, name).__module__ == file
+
+
+def test_arguments_have_the_exercises_names_order_and_defaults() -> None:
+    for layer, expected in ARGUMENTS.items():
+        assert (arguments(layer), arguments(layer.forward), arguments(layer.backward)) == expected, layer
+    assert arguments(mytorch.optim.SGD) == "model, lr=0.1, momentum=0"
 
 
 @pytest.mark.parametrize("dtype", [float, int, np.float32])
@@ -80,6 +106,13 @@ def test_activations_give_the_worked_examples() -> None:
     equal(relu.backward([5.0, 5.0, 5.0]), [0, 0, 5])
 
 
+def test_gelu_is_exact_and_by_the_exercises_formula_in_any_number_of_dimensions() -> None:
+    gelu, Z = nn.GELU(), 3 * normal(2, 3, 4)
+    below = (1 + erf(Z / np.sqrt(2))) / 2
+    equal(gelu.forward(Z), Z * below)
+    equal(gelu.backward(np.ones((2, 3, 4))), below + Z * np.exp(-Z * Z / 2) / np.sqrt(2 * np.pi))
+
+
 def test_tanh_does_without_numpys(monkeypatch: pytest.MonkeyPatch) -> None:
     Z = np.array([-np.inf, -800.0, -20.0, -1.0, -1e-9, -0.0, 0.0, 1e-300, 1e-9, 0.1, 3.0, 800.0, np.inf])
     expected = np.tanh(Z)
@@ -119,6 +152,9 @@ def test_cross_entropy_keeps_the_closed_form_where_labels_do_not_sum_to_1() -> N
     loss = nn.CrossEntropyLoss()
     loss.forward([[0.0, 0.0]], [[240, 4]])
     equal(loss.backward(), [[0.5 - 240, 0.5 - 4]])
+    true = ours.by_hand(ours.CrossEntropyLoss())
+    true.forward(np.zeros((1, 2)), np.array([[240.0, 4.0]]))
+    equal(true.backward(), [[0.5 * 244 - 240, 0.5 * 244 - 4]])
     with pytest.raises(AssertionError, match="CrossEntropyLoss is wrong"):
         check_layer(nn.CrossEntropyLoss(), normal(1, 2), np.array([[240.0, 4.0]]), argnums=0)
 
@@ -153,7 +189,7 @@ def test_sgd_gives_the_worked_example_and_passes_over_layers_without_W(
     equal(first, np.ones((3, 2)))
 
 
-def test_sgd_follows_a_learning_rate_that_changes_and_weights_that_are_replaced() -> None:
+def test_sgd_follows_a_rate_and_a_momentum_that_change_and_weights_that_are_replaced() -> None:
     model = Model()
     sgd = mytorch.optim.SGD(model, lr=0.9, momentum=0.9)
     sgd.step()
@@ -161,6 +197,9 @@ def test_sgd_follows_a_learning_rate_that_changes_and_weights_that_are_replaced(
     model.layers[0].W = np.full((3, 2), 5, dtype=np.float32)
     sgd.step()
     equal(model.layers[0].W, np.full((3, 2), 5 - 0.1 * 0.19))
+    sgd.mu = 0.5
+    sgd.step()
+    equal(model.layers[0].W, np.full((3, 2), 5 - 0.1 * 0.19 - 0.1 * (0.5 * 0.19 + 0.1)))
 
 
 def test_batch_norm_gives_the_worked_example_and_keeps_what_the_exercise_asks_for() -> None:
@@ -179,6 +218,12 @@ def test_batch_norm_gives_the_worked_example_and_keeps_what_the_exercise_asks_fo
     equal(norm.backward([[-6, 2], [-12, 16], [-12, 20], [-6, 2]]), [[2, 0], [-2, -5], [-2, 5], [2, 0]], 1e-6)
     equal(norm.dLdBW, [[0, -32]], 1e-6)
     equal(norm.dLdBb, [[-36, 40]])
+
+
+def test_batch_norm_starts_with_rows_of_ones_and_zeros() -> None:
+    norm = nn.BatchNorm1d(3)
+    for name, value in dict(BW=1, Bb=0, dLdBW=0, dLdBb=0, M=0, V=1, running_M=0, running_V=1).items():
+        equal(getattr(norm, name), [[value] * 3])
 
 
 def test_batch_norm_divides_by_the_root_of_variance_plus_1e_8() -> None:
@@ -220,7 +265,7 @@ def test_mlps_alternate_linear_layers_and_relus_and_their_gradients_are_right(na
     mlp = initialised(name)
     assert [type(layer).__name__ for layer in mlp.layers] == ["Linear", "ReLU"] * (len(sizes) - 1)
     assert [layer.W.shape[::-1] for layer in mlp.layers[::2]] == list(zip(sizes, sizes[1:]))
-    report = check_layer(mlp, normal(5, 2))
+    report = check_layer(mlp, normal(5, 2), entries=10)
     assert len(report.rows) == 1 + 2 * len(mlp.layers[::2])
     assert all(row.largest > 0 for row in report.rows)
 
@@ -255,6 +300,19 @@ def test_mlp4_keeps_eleven_values_and_their_gradients() -> None:
     equal(mlp.dLdA[10], np.ones((4, 2)))
     for layer, before, after in zip(mlp.layers, mlp.dLdA, mlp.dLdA[1:]):
         equal(layer.backward(after), before)
+
+
+def test_a_copy_made_between_forward_and_backward_goes_on_by_itself() -> None:
+    mlp = initialised("MLP1")
+    out = mlp.forward(A)
+    copied = copy.deepcopy(mlp)
+    mlp.forward(2 * A)
+    copied.backward(out)
+    mlp.forward(A)
+    mlp.backward(out)
+    for layer, other in zip(mlp.layers[::2], copied.layers[::2], strict=True):
+        assert layer is not other and layer.dLdW.any()
+        equal(other.dLdW, layer.dLdW)
 
 
 def test_mlps_keep_nothing_unless_to_debug() -> None:

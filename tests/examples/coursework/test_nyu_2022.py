@@ -49,6 +49,40 @@ def test_gradients_are_those_of_autograd(f: str, g: str, dtype: Any) -> None:
         torch.testing.assert_close(gradient, leaf.grad)
 
 
+def test_a_network_is_made_and_used_as_in_the_exercise() -> None:
+    net = mlp.MLP(
+        linear_1_in_features=2,
+        linear_1_out_features=20,
+        f_function="sigmoid",
+        linear_2_in_features=20,
+        linear_2_out_features=5,
+        g_function="sigmoid",
+    )
+    x, y = torch.randn(10, 2), torch.rand(10, 5)
+    net.clear_grad_and_cache()
+    J, dJdy_hat = mlp.bce_loss(y, y_hat := net.forward(x))
+    assert net.backward(dJdy_hat) is None
+    assert all(
+        type(value) is torch.Tensor for value in (y_hat, J, dJdy_hat, *net.parameters.values(), *net.grads.values())
+    )
+
+    linear_1, linear_2 = torch.nn.Linear(2, 20), torch.nn.Linear(20, 5)
+    places = {"W1": linear_1.weight, "b1": linear_1.bias, "W2": linear_2.weight, "b2": linear_2.bias}
+    for name, parameter in places.items():
+        parameter.data = net.parameters[name]
+    torch.nn.functional.binary_cross_entropy(linear_2(linear_1(x).sigmoid()).sigmoid(), y).backward()
+    for name, parameter in places.items():
+        torch.testing.assert_close(net.grads[f"dJd{name}"], parameter.grad)
+
+
+def test_the_derivative_of_relu_at_0_is_0() -> None:
+    net = mlp.MLP(1, 1, "relu", 1, 1, "relu")
+    net.parameters = {"W1": torch.ones(1, 1), "b1": torch.ones(1), "W2": torch.ones(1, 1), "b2": torch.ones(1)}
+    net.forward(torch.tensor([[-1.0]]))  # a hidden unit of 0, and an output of 1
+    net.backward(torch.ones(1, 1))
+    assert [net.grads[f"dJd{name}"].item() for name in SHAPES] == [0, 0, 0, 1]
+
+
 @pytest.mark.parametrize("f, g", [("relu", "sigmoid"), ("sigmoid", "identity")])
 def test_gradients_are_those_of_differences(f: str, g: str) -> None:
     class OnArrays:

@@ -99,9 +99,9 @@ def test_the_rate_falls_linearly_to_0() -> None:
     rates = []
 
     class Recorded(optim.SGD):
-        def step(self) -> bool:
-            rates.append(self.lr)
-            return super().step()
+        def step(self) -> None:
+            rates.append(self.param_groups[0]["lr"])
+            super().step()
 
     model = network()
     runs.fit(model, Recorded(model.parameters(), lr=0.5), TRAINING, VALIDATION, epochs=2, batch_size=8, seed=0)
@@ -133,6 +133,15 @@ def test_predictions_are_those_of_evaluation_whatever_the_size_of_batches(monkey
     assert np.array_equal(whole, runs.predict(model, EXAMPLES.inputs)) and not model.training
     monkeypatch.setattr(runs, "EVALUATED_AT_ONCE", 7)
     assert runs.predict(model, EXAMPLES.inputs) == pytest.approx(whole, abs=1e-6)
+
+
+def test_help_shows_defaults_that_say_something() -> None:
+    parser = runs.options("A program.", name="mine", epochs=3, batch_size=4, data="a folder")
+    parser.add_argument("--variants", default=[1, 2], help="which (default: both)")
+    text = " ".join(parser.format_help().split())
+    assert "of everything random (default: 0)" in text and "(default: 3)" in text
+    assert "--data FOLDER a folder --epochs" in text and "where it was interrupted --variants" in text
+    assert text.endswith("which (default: both)")
 
 
 def options(tmp_path: Path, *arguments: str) -> argparse.Namespace:

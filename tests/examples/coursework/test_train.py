@@ -69,10 +69,10 @@ def epoch(validation_loss: float) -> tuple:
     return runs.Epoch(0.0, 0.0, validation_loss, 0.0)
 
 
-def exits(program: ModuleType, *arguments: str) -> bool:
+def exits(program: ModuleType, *arguments: str, code: int = 2) -> bool:
     with pytest.raises(SystemExit) as exit:
         program.main(arguments)
-    return exit.value.code == 2
+    return exit.value.code == code
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
@@ -115,6 +115,10 @@ def test_iris_goes_on_past_rates_at_which_it_diverges(capsys: pytest.CaptureFixt
     assert iris.best_of([iris.Trial(1.0, 4, None, [epoch(loss)]) for loss in (np.nan, 0.5, 0.3, np.inf)]).history == [
         epoch(0.3)
     ]
+    assert exits(iris, *"--epochs 3 --lr 1e30 --hidden 4 --name all".split(), code=1)
+    printed = capsys.readouterr()
+    assert "all of them diverged" in printed.err and "best" not in printed.out
+    assert Path("experiments/all/grid.png").exists() and not Path("experiments/all/parameters.npz").exists()
 
 
 def test_mnist_trains_the_perceptrons_of_both_exercises_alike(capsys: pytest.CaptureFixture[str]) -> None:
@@ -132,7 +136,9 @@ def test_mnist_trains_the_perceptrons_of_both_exercises_alike(capsys: pytest.Cap
     assert Path("experiments/mnist/2019-linear/curves.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_mnist_resumes_with_what_is_not_finished(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mnist_resumes_with_what_is_not_finished(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     arguments = "--epochs 1 --variants 2021-plain 2021-momentum --name".split()
     mnist.main([*arguments, "whole"])
     train = mnist.train
@@ -142,9 +148,9 @@ def test_mnist_resumes_with_what_is_not_finished(monkeypatch: pytest.MonkeyPatch
             raise KeyboardInterrupt
         return train(variant, *args, **options)
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(mnist, "train", interrupted)
-        mnist.main([*arguments, "cut"])
+        assert exits(mnist, *arguments, "cut", code=130)
     finished = files("experiments/cut/2021-plain")
     resumed = []
     monkeypatch.setattr(mnist, "train", lambda variant, *a, **o: resumed.append(variant) or train(variant, *a, **o))
@@ -152,6 +158,11 @@ def test_mnist_resumes_with_what_is_not_finished(monkeypatch: pytest.MonkeyPatch
     assert resumed == [mnist.VARIANTS["2021-momentum"]]
     assert files("experiments/cut/2021-plain") == finished
     assert rows("experiments/cut/table.csv") == rows("experiments/whole/table.csv")
+
+    finished_parameters = Path("experiments/cut/2021-plain/parameters.npz")
+    finished_parameters.write_bytes(finished_parameters.read_bytes()[:-100])
+    assert exits(mnist, *arguments, "cut", "--resume")
+    assert "2021-plain/parameters.npz" in capsys.readouterr().err
 
 
 def test_exercises_are_imported_without_a_trace() -> None:
@@ -193,9 +204,10 @@ def test_cifar10_interrupted_and_resumed_has_the_same_bits_as_in_one_go(
             raise KeyboardInterrupt
         return evaluate(*args)
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(runs, "evaluate", interrupted)
-        cifar10.main([*arguments, "cut"])
+        assert exits(cifar10, *arguments, "cut", code=130)
+    assert "interrupted; --resume goes on with this run" in capsys.readouterr().err
     cifar10.main([*arguments, "cut", "--resume"])
     for name in ("history.csv", "predictions.csv"):
         assert Path("experiments/cut", name).read_bytes() == Path("experiments/whole", name).read_bytes()
@@ -207,9 +219,26 @@ def test_a_damaged_checkpoint_is_named(cifar10_folder: Path, capsys: pytest.Capt
     arguments = [*"--epochs 1 --width 1 --data".split(), str(cifar10_folder)]
     cifar10.main(arguments)
     checkpoint = Path("experiments/cifar10/checkpoint.npz")
-    checkpoint.write_bytes(checkpoint.read_bytes()[:-100])
+    truncated, saved = checkpoint.read_bytes()[:-100], nn.load(checkpoint)
+    checkpoint.write_bytes(truncated)
     assert exits(cifar10, *arguments, "--resume")
-    assert "checkpoint.npz: " in capsys.readouterr().err
+    nn.save({**saved, "model": {}}, checkpoint)
+    assert exits(cifar10, *arguments, "--resume")
+    nn.save({"weights": np.ones(3)}, checkpoint)
+    assert exits(cifar10, *arguments, "--resume")
+    errors = capsys.readouterr().err
+    assert errors.count("checkpoint.npz: there is no going on from this checkpoint: ") == 3
+
+
+def test_pictures_too_small_for_the_convolutions_are_refused_before_anything_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for part, count in (("train", 40), ("t10k", 20)):
+        (tmp_path / f"{part}-images-idx3-ubyte").write_bytes(idx((count, 7, 9), np.zeros((count, 7, 9), np.uint8)))
+        (tmp_path / f"{part}-labels-idx1-ubyte").write_bytes(idx((count,), np.arange(count, dtype=np.uint8) % 10))
+    assert exits(cifar10, "--data", str(tmp_path))
+    assert "the images have 7x9 pixels; expected at least 8x8" in capsys.readouterr().err
+    assert not Path("experiments").exists()
 
 
 def test_pictures_are_shifted_by_an_eighth_and_mirrored_only_where_that_keeps_the_class() -> None:

@@ -48,15 +48,17 @@ def check_batch_norm(trial: Trial, findings: Findings) -> None:
     if x.ndim != 2 or trial.value.shape != x.shape:
         findings.unchecked.append("it takes and gives no arrays of the shape (N, C)")
         return
-    wrong = [(line, "") for line in _values(trial, gamma, beta, findings)]
-    findings.wrong += wrong
+    after, _ = _forward(trial.layer, [x])
+    names = [last_name(path) for path, _ in arrays_in(after)]
+    named = [*filter(None, (next(filter(pattern.fullmatch, names), None) for pattern in (MEANS, VARIANCES)))]
+    states = [[_statistics(layer, name) for name in named] for layer in (trial.layer, after) if len(named) == 2]
+    wrong = [(line, "") for line in _values(trial, gamma, beta, states, findings)]
+    findings.wrong[:0] = wrong
     findings.right += [] if wrong else ["values"]
-    places = {last_name(path): path for path, _ in arrays_in(_forward(trial.layer, [x])[0])}
-    named = [next((n for n in places if pattern.fullmatch(n)), None) for pattern in (MEANS, VARIANCES)]
-    if None in named:
+    if len(named) < 2:
         findings.unchecked.append("running statistics: no arrays such as running_mean and running_var are found")
         return
-    mean, variance = (str(name) for name in named)
+    mean, variance = named
     _check_running(trial, mean, variance, findings)
     _check_evaluation(trial, mean, variance, (gamma, beta), findings)
 
@@ -70,8 +72,13 @@ def _eps(layer: Any) -> float:
     return next((float(getattr(layer, name)) for name in ("eps", "epsilon") if hasattr(layer, name)), EPS)
 
 
-def _values(trial: Trial, gamma: np.ndarray, beta: np.ndarray, findings: Findings) -> Iterator[str]:
-    """What is wrong with the values of training: at deviations near 1, and at tiny ones, where eps shows."""
+def _values(
+    trial: Trial, gamma: np.ndarray, beta: np.ndarray, running: list[list[np.ndarray]], findings: Findings
+) -> Iterator[str]:
+    """What is wrong with the values of training: at deviations near 1, and at tiny ones, where eps shows.
+
+    ``running`` are the mean and variance that it keeps, before and after.
+    """
     (x,), eps = trial.inputs, _eps(trial.layer)
     if not 0 < eps <= LARGEST_EPS:
         yield f"eps is {eps:g}; the exercises want {EPS:g}"
@@ -81,6 +88,11 @@ def _values(trial: Trial, gamma: np.ndarray, beta: np.ndarray, findings: Finding
     if np.allclose(trial.value, gamma * normalised(x, eps, ddof=1) + beta, rtol=1e-6, atol=1e-6):
         yield f"the value of forward has the unbiased variance (N-1 = {n - 1}); the biased one is asked for (N = {n})"
         return
+    for mean, variance in running:
+        by_running = gamma * (x - mean) / np.sqrt(variance + eps) + beta
+        if np.allclose(trial.value, by_running, rtol=1e-4, atol=1e-4):
+            yield "training normalises by the running statistics, not by those of the batch"
+            return
     if not np.allclose(trial.value, gamma * normalised(x, eps) + beta, rtol=1e-4, atol=1e-4):
         yield "the value of forward is not gamma * (x - mean) / sqrt(variance + eps) + beta"
         return

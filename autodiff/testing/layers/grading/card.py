@@ -69,7 +69,12 @@ def _lines(folder: str, grades: Sequence[Grade], passed_over: Sequence[str]) -> 
     names = max(len(grade.name) for grade in grades)
     for grade in grades:
         start = f"{grade.file.ljust(files)}  {grade.name.ljust(names)}  "
-        yield start + textwrap.shorten(grade.line, max(40, WIDTH - len(start)), placeholder=" ...")
+        width = max(40, WIDTH - len(start))
+        if grade.findings.verdict == RIGHT:  # all that there is to read about it
+            first, *rest = textwrap.wrap(grade.line, width, subsequent_indent="  ")
+            yield from [start + first, *(" " * len(start) + line for line in rest)]
+        else:
+            yield start + textwrap.shorten(grade.line, width, placeholder=" ...")
     for grade in grades:
         if grade.findings.verdict == WRONG:
             yield from _diagnosis(grade)

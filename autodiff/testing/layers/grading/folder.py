@@ -10,7 +10,7 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
-from ..loading import describe, load
+from ..loading import describe, load, own_frames
 from ..places import is_layer_class
 from .card import Findings, Grade
 from .formulas import LOSSES, kind_of
@@ -56,6 +56,7 @@ def explore(folder: Path, seconds: float) -> Contents:
     files = [path for path in sorted(folder.rglob("*.py")) if not _is_skipped(path.relative_to(folder))]
     _extend_path(folder, files)
     contents = Contents()
+    at_fault: dict[Path, Grade] = {}
     for path in files:
         file = str(path.relative_to(folder))
         findings = Findings()
@@ -71,15 +72,36 @@ def explore(folder: Path, seconds: float) -> Contents:
         except ModuleNotFoundError as error:
             findings.unchecked.append(f"importing it needs the module {error.name}, which is not found")
         except (Exception, SystemExit) as error:  # whatever a file does when it is run
-            described = describe(error, str(path))
-            findings.wrong.append((described.splitlines()[0], described))
+            culprit = _culprit(error, path, folder)
+            grade = at_fault.setdefault(culprit, Grade(str(culprit.relative_to(folder)), "", _failure(error, culprit)))
+            if culprit == path:
+                continue
+            findings.unchecked.append(f"it imports {grade.file}, which cannot be imported")
         else:
             if Path(module.__file__ or "").resolve() == path:
                 _sort(module, file, contents)
                 continue
             findings.unchecked.append(f"another module is called {module.__name__}: {module.__file__}")
         contents.failed.append(Grade(file, "", findings))
+    contents.failed += at_fault.values()
     return contents
+
+
+def _culprit(error: BaseException, path: Path, folder: Path) -> Path:
+    """The file in a folder, perhaps imported by the one at ``path``, whose line it was that raised an exception."""
+    frames = own_frames(error, str(folder / path.name))
+    named = error.filename if isinstance(error, SyntaxError) else frames[-1][0].f_code.co_filename if frames else None
+    culprit = Path(named or path).resolve()
+    return culprit if folder in culprit.parents else path
+
+
+def _failure(error: BaseException, path: Path) -> Findings:
+    """What an exception while a file is imported says of that file: data may be missing only here."""
+    described = describe(error, str(path))
+    if isinstance(error, (OSError, EOFError)):
+        hint = "code that reads files or asks questions belongs into functions, or below if __name__ == '__main__'"
+        return Findings(unchecked=[f"{described}\n{hint}"])
+    return Findings(wrong=[(described.splitlines()[0], described)])
 
 
 def _is_skipped(path: Path) -> bool:

@@ -9,9 +9,9 @@ import numpy as np
 from scipy.special import erf, expit, log_softmax, softmax
 
 from ..diagnosis import Context, explain
-from ..places import put
+from ..places import is_layer, put
 from .card import Findings
-from .trial import Trial
+from .trial import BIASES, Trial
 
 PRECISION = 1e-6
 """How exactly a value must agree, relative to the largest: a loss may clip its probabilities, or add 1e-8 to them."""
@@ -38,6 +38,28 @@ LOSSES: dict[str, dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]]] = {
 }
 """Formulas of the prediction and the label, by what is done with the losses of the batch."""
 
+COLUMNS, EVERYTHING = (
+    "by columns instead of rows: sum along axis 1",
+    "over the whole array, not by rows: sum along axis 1",
+)
+
+MISTAKES: dict[str, dict[str, Callable[..., np.ndarray]]] = {
+    "softmax": {
+        f"is normalised {COLUMNS}": lambda a, z: a / a.sum(axis=0),
+        f"is normalised {EVERYTHING}": lambda a, z: a / a.sum(),
+    },
+    "gelu": {
+        "is the approximation by tanh; the exercises want erf": lambda a, z: (
+            z * (1 + np.tanh(np.sqrt(2 / np.pi) * (z + 0.044715 * z**3))) / 2
+        ),
+    },
+    "cross-entropy": {
+        f"takes the softmax {COLUMNS}": lambda loss, p, y: np.mean(-(y * log_softmax(p, axis=0)).sum(axis=-1)),
+        f"takes the softmax {EVERYTHING}": lambda loss, p, y: np.mean(-(y * log_softmax(p)).sum(axis=-1)),
+    },
+}
+"""Mistaken formulas by what is wrong with them: what a value is equal to then, a function of it and the inputs."""
+
 NAMES = {
     "linear": "linear fullyconnected dense affine linearlayer",
     "identity": "identity",
@@ -48,7 +70,7 @@ NAMES = {
     "softmax": "softmax",
     "arctan": "arctan",
     "softplus": "softplus",
-    "mse": "mse mseloss meansquarederror l2loss",
+    "mse": "mse mseloss meansquarederror",
     "cross-entropy": "crossentropy crossentropyloss softmaxcrossentropy softmaxcrossentropyloss",
     "binary cross-entropy": "bce bceloss binarycrossentropy binarycrossentropyloss",
     "batch norm": "batchnorm batchnorm1d batchnormalization batchnormalization1d",
@@ -75,13 +97,13 @@ def check_value(trial: Trial, kind: str | None, label: int | None, findings: Fin
         shapes = " or ".join(str(np.shape(true)) for true in expected)
         findings.wrong.append((f"forward returns the shape {found.shape}, not {shapes}", ""))
     else:
-        findings.wrong.append(_difference(trial, found, same_shape[0]))
+        findings.wrong.insert(0, _difference(trial, found, same_shape[0], _mistake(trial, kind, label, found)))
 
 
 def _expected(trial: Trial, kind: str | None, label: int | None) -> list[np.ndarray]:
     """The values by every convention."""
     if kind in LOSSES and label is not None and len(trial.inputs) == 2:
-        return [np.asarray(f(trial.inputs[1 - label], trial.inputs[label])) for f in LOSSES[kind].values()]
+        return [np.asarray(f(*_given(trial, label))) for f in LOSSES[kind].values()]
     if kind == "linear" and trial.parameters:
         return affine(trial)
     if isinstance(getattr(trial.layer, "layers", None), list):
@@ -90,8 +112,29 @@ def _expected(trial: Trial, kind: str | None, label: int | None) -> list[np.ndar
     return [activation(trial.inputs[0])] if activation and len(trial.inputs) == 1 else []
 
 
+def _given(trial: Trial, label: int | None) -> list[np.ndarray]:
+    """What a formula is given: the input; or the prediction, and the label as a row, even if it is a class index."""
+    if label is None:
+        return trial.inputs[:1]
+    prediction, labels = np.asarray(trial.inputs[1 - label]), np.asarray(trial.inputs[label])
+    return [prediction, np.eye(prediction.shape[-1])[labels] if labels.dtype.kind == "i" else labels]
+
+
+def _mistake(trial: Trial, kind: str | None, label: int | None, found: np.ndarray) -> str | None:
+    """Which mistaken formula a value is that of, averaged if it is that of a loss."""
+    for phrase, formula in MISTAKES.get(kind or "", {}).items():
+        value = formula(found, *_given(trial, label))
+        if _agree(found.mean() if value.ndim < found.ndim else found, value):
+            return phrase
+    return None
+
+
 def chain(trial: Trial) -> list[np.ndarray]:
-    """What the layers of a model make of its input, one after the other."""
+    """What the layers of a model make of its input, one after the other, if those in its list are all it has."""
+    attributes = vars(trial.layer).values()
+    held = [item for value in attributes for item in (value if isinstance(value, (list, tuple)) else [value])]
+    if any(is_layer(item) and item not in trial.layer.layers for item in held):
+        return []
     model = copy.deepcopy(trial.subject.layer)
     for name, (path, _) in trial.subject.places.items():
         put(model, path, trial.subject.arguments[name].copy())
@@ -105,7 +148,7 @@ def affine(trial: Trial) -> list[np.ndarray]:
     """x W + b, or x W^T + b, as the shape of W tells; then what an activation within the layer makes of it."""
     (x, *_), parameters = trial.inputs, trial.parameters
     weights = [array for name, array in parameters.items() if name.lower() in ("w", "weight", "weights")]
-    biases = [array for name, array in parameters.items() if name.lower() in ("b", "bias", "biases")]
+    biases = [array for name, array in parameters.items() if name.lower() in BIASES]
     if len(weights) != 1 or len(biases) > 1 or weights[0].ndim != 2 or x.ndim != 2:
         return []
     weight = weights[0] if weights[0].shape[0] == x.shape[1] else weights[0].T
@@ -120,10 +163,10 @@ def _agree(found: np.ndarray, true: np.ndarray) -> bool:
     return bool(np.all(np.abs(found - true) <= PRECISION * np.abs(true).max(initial=0)))
 
 
-def _difference(trial: Trial, found: np.ndarray, true: np.ndarray) -> tuple[str, str]:
-    """What is wrong with a value, in one line and in full."""
+def _difference(trial: Trial, found: np.ndarray, true: np.ndarray, phrase: str | None) -> tuple[str, str]:
+    """What is wrong with a value, in one line and in full; ``phrase`` says it if that is known."""
     inputs = dict(zip(trial.subject.names, trial.inputs, strict=True))
-    phrase = explain(found, true, Context(inputs=inputs, parameters=trial.parameters)) or "has wrong values"
+    phrase = phrase or explain(found, true, Context(inputs=inputs, parameters=trial.parameters)) or "has wrong values"
     at = np.unravel_index(int(np.argmax(np.nan_to_num(np.abs(found - true), nan=np.inf))), true.shape)
     place = f" at {[int(i) for i in at]}" if true.ndim else ""
     line = f"the value of forward {phrase}"
@@ -142,5 +185,8 @@ def check_corners(trial: Trial, kind: str | None, findings: Findings) -> None:
         large = np.array([[1000.0, 1001.0, 1002.0], [-1000.0, -1001.0, -1002.0]])
         (found,) = subject.values({**subject.arguments, name: large})
         if found.shape == large.shape and not _agree(found, softmax(large, axis=-1)):
-            line = f"softmax of {large[0].tolist()} is {found[0].round(4).tolist()}: subtract the row's maximum first"
+            i = int(np.argmin([_agree(a, b) for a, b in zip(found, softmax(large, axis=-1), strict=True)]))
+            line = (
+                f"softmax of {large[i].tolist()} is {found[i].round(4).tolist()}: subtract the row's own maximum first"
+            )
             findings.wrong.append((line, ""))

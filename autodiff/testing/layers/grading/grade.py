@@ -6,6 +6,8 @@ import contextlib
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from ..check import Convention
 from ..loading import describe, own_frames
 from ..making import LABELS, Request, UsageError
@@ -15,7 +17,7 @@ from .batch_norm import check_batch_norm
 from .card import RIGHT, UNCHECKED, Findings, Grade, report_card
 from .folder import Contents, Item, explore
 from .formulas import LOSSES, check_corners, check_value, kind_of
-from .instances import make_trial, parts
+from .instances import forward, make_trial, parts
 from .limits import TimeIsUp, quiet, time_limit
 from .trial import HIDDEN, Criticised, check_gradients
 from .updates import UnknownUse, check_optimiser, check_steps, looks_like_optimiser, looks_like_sgd
@@ -121,6 +123,10 @@ def _check_layer(
     for seed in range(request.seed, request.seed + SEEDS):
         findings.clear()
         trial, label = make_trial(item, contents, replace(request, seed=seed), kind)
+        if (dtype := getattr(forward(trial.layer, *trial.inputs), "dtype", None)) in (np.float16, np.float32):
+            line = f"forward returns {dtype} for float64: that leaves too few digits to check its gradients"
+            findings.wrong.append((line, ""))
+            return
         check_gradients(trial, insist, findings)
         if findings.wrong or not any(reason.startswith(HIDDEN[0]) for reason in findings.unchecked):
             break

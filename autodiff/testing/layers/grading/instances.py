@@ -23,7 +23,7 @@ from .trial import Criticised, Trial
 from .updates import Activation, Linear
 
 IMAGES: Shape = (2, 5, 5, 3)
-"""The shape of inputs for a class with "conv" or "pool" in its name; with ``in_channels``, channels come second."""
+"""The shape of inputs for a class with "conv" or "pool" in its name; if it has ``in_channels``, they come second."""
 
 
 def make_trial(item: Item, contents: Contents, request: Request, kind: str | None) -> tuple[Trial, int | None]:
@@ -33,16 +33,17 @@ def make_trial(item: Item, contents: Contents, request: Request, kind: str | Non
         if isinstance(layer, Exception):
             failed = failed or layer
             continue
-        inputs, argnum = make_inputs(layer, replace(request, shapes=[shape]), [])
-        try:
-            forward(layer, *inputs)
-        except Exception as error:
-            failed = failed or error
-            continue
-        if _takes_labels(layer):
-            layer = Criticised(layer, *_criterion(layer, inputs[0], request.seed))
-        label = (0 if argnum == 1 else 1) if len(inputs) == 2 and kind in LOSSES else None
-        return Trial(layer, inputs, argnum, seed=request.seed), label
+        for labels in ("one-hot", "index") if request.labels == "one-hot" else (request.labels,):
+            inputs, argnum = make_inputs(layer, replace(request, shapes=[shape], labels=labels), [])
+            try:
+                forward(layer, *inputs)
+            except Exception as error:
+                failed = failed or error
+                continue
+            if _takes_labels(layer):
+                layer = Criticised(layer, *_criterion(layer, inputs[0], request.seed))
+            label = (0 if argnum == 1 else 1) if len(inputs) == 2 and kind in LOSSES else None
+            return Trial(layer, inputs, argnum, seed=request.seed), label
     assert failed is not None
     raise failed
 
@@ -55,7 +56,10 @@ def _candidates(item: Item, contents: Contents, request: Request) -> Iterator[tu
     arguments = constructor(item.value)
     shape = request.shapes[0]
     if any(word in item.name.lower() for word in ("conv", "pool")):
-        shape = (IMAGES[0], IMAGES[3], *IMAGES[1:3]) if any("in_channel" in name for name in arguments) else IMAGES
+        n, *sides, channels = IMAGES
+        sides = sides[:1] if "1d" in item.name.lower() else sides
+        first = "1d" in item.name.lower() or any("in_channel" in name for name in arguments)
+        shape = (n, channels, *sides) if first else IMAGES
     for known in _known(arguments, contents):
         try:
             layer = make(item.value, item.module, replace(request, shapes=[shape]), [], known)

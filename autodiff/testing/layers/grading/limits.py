@@ -40,8 +40,9 @@ def time_limit(seconds: float) -> Iterator[None]:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Nothing that is printed appears, nor a warning; and nobody is asked for input."""
+    """Nothing that is printed appears, nor a warning; nobody is asked for input, and a program has no arguments."""
     keyboard, sys.stdin = sys.stdin, io.StringIO()
+    arguments, sys.argv = sys.argv, sys.argv[:1]
     try:
         with (
             contextlib.redirect_stdout(io.StringIO()),
@@ -51,4 +52,4 @@ def quiet() -> Iterator[None]:
             warnings.simplefilter("ignore")
             yield
     finally:
-        sys.stdin = keyboard
+        sys.stdin, sys.argv = keyboard, arguments

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,9 @@ AVERAGED = "off by a factor of 1/N"
 
 NORMALISED = {"gamma", "beta", "BW", "Bb"}
 """The parameters of a batch norm, whose gradients are sums in every exercise."""
+
+BIASES = {"b", "bias", "biases"}
+"""What a bias is called."""
 
 FEW = 2
 """How many parameters a layer has; what has more is a model, whose backward need not return the input's gradient."""
@@ -142,18 +145,18 @@ def check_gradients(trial: Trial, insist: Convention | None, findings: Findings)
     report, failure = trial.check(averaged)
     rows = {name: row for row in report.rows for name, label in subject.labels.items() if label == row.label}
     if insist is None:
-        averaged = [n for n in rows if n in subject.parameters and AVERAGED in (rows[n].explanation or "")]
+        averaged = [n for n in rows if n in weights and AVERAGED in (rows[n].explanation or "")]
         if averaged:
             report, failure = trial.check(averaged)
     summed = [n for n in rows if n in subject.parameters and n not in averaged and _is_told(rows[n])]
     mixed = [[subject.labels[n] for n in weights if n in names] for names in (averaged, summed)]
-    findings.unchecked += [note for note in report.notes if note.startswith(HIDDEN)]
+    findings.unchecked += _hidden(trial, report)
     if failure and not report.wrong:
         findings.unchecked.append("; ".join(report.notes[:1]) or "too few comparisons were conclusive")
     elif failure:
         wrong = [f"{row.label} {row.explanation or 'is wrong'}" for row in report.rows if row.failed]
         details = [line for line in failure.splitlines()[1:] if not line.startswith(f"note: {EXPECTED}")]
-        findings.wrong.append(("; ".join([*wrong, *report.defects]), "\n".join(details)))
+        findings.wrong.append(("; ".join([*report.defects, *wrong]), "\n".join(details)))
     if all(mixed):
         what = f"{_and(mixed[0])} averaged over the batch, but {_and(mixed[1])} not"
         findings.wrong.append((f"{what}: a factor of 1/N is missing or too much", ""))
@@ -162,6 +165,7 @@ def check_gradients(trial: Trial, insist: Convention | None, findings: Findings)
         said = "; ".join(f"{_names(trial, names)} {what}" for what, names in how.items() if names)
         count = f"{len(report.rows)} gradient{'s' if len(report.rows) > 1 else ''}"
         findings.right.append(f"{count} ({said})" if said else count)
+    findings.notes += _names_of_several_kinds(trial)
     if trial.flat:
         findings.notes.append(f"gradients of {_names(trial, trial.flat)} are 1-D, as in 2019")
     if (first := subject.names[trial.argnum or 0]) in subject.arguments and first not in rows:
@@ -174,6 +178,29 @@ def check_gradients(trial: Trial, insist: Convention | None, findings: Findings)
 def _is_told(row: Row) -> bool:
     """Whether a gradient tells that it is a sum: it is neither wrong for unknown reasons, nor zero."""
     return bool(row.explanation) if row.failed else not row.largest < ZERO
+
+
+def _hidden(trial: Trial, report: LayerReport) -> Iterator[str]:
+    """Where a mistake may have gone unnoticed; but the gradient of a bias before a batch norm is 0 everywhere."""
+    subject = trial.subject
+    called = {name: last_name(subject.places[name][0]) for name in subject.parameters}
+    known = {subject.labels[n] for n in called if called[n] in BIASES} if NORMALISED & {*called.values()} else set()
+    zero = {row.label for row in report.rows if row.verdict == "right" and row.largest == 0}
+    for note in report.notes:
+        if note.startswith(HIDDEN[1]) or (note.startswith(HIDDEN[0]) and not zero <= known):
+            yield note
+
+
+def _names_of_several_kinds(trial: Trial) -> Iterator[str]:
+    """A note if the gradients of weights are called dLdW and db: whoever looks for dLdb finds none."""
+    kinds: dict[str, str] = {}
+    for name in trial.subject.parameters:
+        parameter, gradient = trial.subject.places[name]
+        if gradient is not None and last_name(parameter) not in NORMALISED:
+            called = last_name(gradient)
+            kinds.setdefault(called.replace(last_name(parameter), ""), called)
+    if len(kinds) > 1:
+        yield f"gradients have names of several kinds: {', '.join(kinds.values())}"
 
 
 def _and(labels: list[str]) -> str:

@@ -98,14 +98,17 @@ def check_optimiser(cls: type, findings: Findings, linear: Callable[[], Any], ac
                 what = "model" if error.obj is model else "layers of the model"
                 raise UnknownUse(f"it asks the {what} for {error.name}, not for layers, W, b, dLdW, dLdb") from None
             raise
-        wrong = next((phrase for path in paths if (phrase := mistake(*path, LR, mu))), None)
+        wrong = [(name, phrase) for name, path in paths if (phrase := mistake(*path, LR, mu))]
         if wrong:
-            findings.wrong.append((f"with {which} it {wrong}", ""))
+            name, phrase = wrong[0]
+            where = "" if len(wrong) == len(paths) else f" for {name}"
+            findings.wrong.append((f"with {which} it {phrase}{where}", ""))
         else:
             findings.right.append(f"{STEPS} steps with {which}")
 
 
-Paths = list[tuple[list[np.ndarray], list[np.ndarray]]]
+Paths = list[tuple[str, tuple[list[np.ndarray], list[np.ndarray]]]]
+"""By the names of parameters: the points of each from step to step, and the gradients there."""
 
 
 def _named(arguments: Mapping[str, Any], names: Sequence[str]) -> str:
@@ -146,21 +149,21 @@ def _of_model(make: Callable[[Any], Any], name: str, model: Model) -> Paths:
     places = [(layer, n) for layer in model.layers[::2] for n in ("W", "b")]
     for layer, n in places:
         setattr(layer, n, rng.normal(size=getattr(layer, n).shape))
-    paths: Paths = [([getattr(layer, n).copy()], []) for layer, n in places]
+    paths: Paths = [(n, ([getattr(layer, n).copy()], [])) for layer, n in places]
     _differ(places, paths, rng)
     optimiser = make(model.layers if name == "layers" else model)
     for step in range(STEPS):
         if step:
             _differ(places, paths, rng)
         optimiser.step()
-        for (layer, n), (points, _) in zip(places, paths, strict=True):
+        for (layer, n), (_, (points, _)) in zip(places, paths, strict=True):
             points.append(np.array(getattr(layer, n)))
     return paths
 
 
 def _differ(places: list[tuple[Any, str]], paths: Paths, rng: np.random.Generator) -> None:
     """Other gradients, by the names of several exercises."""
-    for (layer, n), (points, gradients) in zip(places, paths, strict=True):
+    for (layer, n), (_, (points, gradients)) in zip(places, paths, strict=True):
         gradients.append(rng.normal(size=points[0].shape))
         for name in (f"dLd{n}", f"d{n}"):
             setattr(layer, name, gradients[-1].copy())
@@ -169,11 +172,12 @@ def _differ(places: list[tuple[Any, str]], paths: Paths, rng: np.random.Generato
 def _of_updates(optimiser: Any) -> Paths:
     """``update`` returns the new parameter, or what is to be subtracted: whichever of the two is smaller is that."""
     rng = np.random.default_rng(0)
-    paths: Paths = [([FAR + rng.normal(size=shape)], []) for shape in ((2, 3), (1, 3))]
+    shapes = {"W1": (2, 3), "b1": (1, 3)}
+    paths: Paths = [(name, ([FAR + rng.normal(size=shape)], [])) for name, shape in shapes.items()]
     rest = {"epoch": 0, "train_loss": 1.0, "loss": 1.0}
     further = [rest.get(name, 0) for name in list(inspect.signature(optimiser.update).parameters)[3:]]
     for _ in range(STEPS):
-        for name, (points, gradients) in zip(("W1", "b1"), paths, strict=True):
+        for name, (points, gradients) in paths:
             gradients.append(rng.normal(size=points[0].shape))
             given = points[-1].copy()
             returned = optimiser.update(name, given, gradients[-1].copy(), *further)

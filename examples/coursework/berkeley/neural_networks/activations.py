@@ -71,10 +71,10 @@ class ArcTan(Activation):
     """
 
     def forward(self, Z: np.ndarray) -> np.ndarray:
-        return np.arctan(Z)
+        return np.arctan(np.asarray(Z, float))
 
     def backward(self, Z: np.ndarray, dY: np.ndarray) -> np.ndarray:
-        return dY / (1 + Z * Z)
+        return np.asarray(dY, float) / (1 + np.square(Z, dtype=float))
 
 
 ACTIVATIONS: dict[str, type[Activation]] = {

@@ -80,7 +80,8 @@ class Iris(Dataset):
     """Fisher's 150 irises of three species, four lengths of each, as scikit-learn carries them."""
 
     def __init__(self, batch_size: int = 25, seed: int = 0) -> None:
-        super().__init__(*load_iris(return_X_y=True), batch_size, seed=seed)
+        X, labels = load_iris(return_X_y=True)
+        super().__init__(X, labels, batch_size, seed=seed)
 
 
 DATASETS: dict[str, type[Iris]] = {"iris": Iris}

@@ -30,8 +30,6 @@ class Layer(ABC):
     """Those of the input; None if any will do."""
 
     def __init__(self) -> None:
-        self.n_in: int | None = None
-        self.n_out: int | None = None
         self.parameters: dict[str, np.ndarray] = OrderedDict()
         self.cache: dict[str, Any] = OrderedDict()
         self.gradients: dict[str, np.ndarray] = OrderedDict()
@@ -60,17 +58,6 @@ class Layer(ABC):
         return self.cache[name]
 
 
-class Function(nn.Module):
-    """A function as a layer of ``nn`` whose weight and bias are inputs too, so that by hand each has its gradient."""
-
-    def __init__(self, function: Callable, **options: Any) -> None:
-        self.function = function
-        self.options = options
-
-    def forward(self, *arguments: Any) -> Any:
-        return self.function(*arguments, **self.options)
-
-
 class Weighted(Layer):
     """``activation(Z)`` for Z that is linear in weights W (..., n_in, n_out) and a bias b (1, n_out).
 
@@ -78,9 +65,10 @@ class Weighted(Layer):
         n_out: the length of the last axis of the output.
         activation: what follows, by name.
         weight_init: the initial weights, by name; the bias starts at 0.
-        linear: the function of ``nn`` that Z is, of X, W and b.
+        linear: the function that Z is, of X, W and b in ``nn``'s order of axes.
         kernel_shape: the axes of W before n_in.
         rng: a generator or seed for the initial weights; that of ``nn.manual_seed`` if not given.
+        options: those of ``linear``.
     """
 
     def __init__(
@@ -88,20 +76,23 @@ class Weighted(Layer):
         n_out: int,
         activation: str,
         weight_init: str,
-        linear: Function,
+        linear: Callable,
         kernel_shape: tuple[int, ...],
         rng: np.random.Generator | int | None,
+        **options: Any,
     ) -> None:
         super().__init__()
+        self.n_in: int | None = None
         self.n_out = n_out
         self.activation = initialize_activation(activation)
         self.init_weights = WeightInitializer(weight_init, rng)
         self.kernel_shape = kernel_shape
         self._linear = nn.by_hand(linear)
+        self._options = options
 
     def _init_parameters(self, X_shape: tuple[int, ...]) -> None:
         self.n_in = X_shape[-1]
-        W = self.init_weights((*self.kernel_shape, self.n_in, self.n_out))
+        W = self.init_weights((*self.kernel_shape, X_shape[-1], self.n_out))
         self.parameters = OrderedDict(W=W, b=np.zeros((1, self.n_out)))
         self.gradients = OrderedDict((name, np.zeros_like(value)) for name, value in self.parameters.items())
 
@@ -110,7 +101,7 @@ class Weighted(Layer):
         if self.n_in is None:
             self._init_parameters(X.shape)
         W, b = (np.asarray(self.parameters[name], float) for name in "Wb")
-        Z = channels_last(self._linear.forward(channels_first(X), outputs_first(W), b[0]))
+        Z = channels_last(self._linear.forward(channels_first(X), outputs_first(W), b[0], **self._options))
         self.cache = OrderedDict(X=X, Z=Z)
         return self.activation.forward(Z)
 
@@ -143,7 +134,7 @@ class FullyConnected(Weighted):
         *,
         rng: np.random.Generator | int | None = None,
     ) -> None:
-        super().__init__(n_out, activation, weight_init, Function(functional.linear), (), rng)
+        super().__init__(n_out, activation, weight_init, functional.linear, (), rng)
 
 
 class Conv2D(Weighted):
@@ -192,8 +183,7 @@ class Conv2D(Weighted):
         *,
         rng: np.random.Generator | int | None = None,
     ) -> None:
-        linear = Function(convolution, stride=stride, pad=pad)
-        super().__init__(n_out, activation, weight_init, linear, both(kernel_shape), rng)
+        super().__init__(n_out, activation, weight_init, convolution, both(kernel_shape), rng, stride=stride, pad=pad)
         self.stride = stride
         self.pad = pad
 
@@ -228,11 +218,12 @@ class Pool2D(Layer):
         self.stride = stride
         self.pad = pad
         pool = look_up("pooling mode", POOLINGS, mode)
-        self._pooling = nn.by_hand(Function(pooling, pool=pool, kernel_shape=self.kernel_shape, stride=stride, pad=pad))
+        self._pooling = nn.by_hand(pooling)
+        self._options = {"pool": pool, "kernel_shape": self.kernel_shape, "stride": stride, "pad": pad}
 
     def forward(self, X: np.ndarray) -> np.ndarray:
         self.cache = OrderedDict(X=self._input(X))
-        return channels_last(self._pooling.forward(channels_first(self.cache["X"])))
+        return channels_last(self._pooling.forward(channels_first(self.cache["X"]), **self._options))
 
     def backward(self, dLdY: np.ndarray) -> np.ndarray:
         self._cached("X")
@@ -294,7 +285,8 @@ def margins(pad: Pad, size: tuple[int, ...], kernel_shape: tuple[int, ...], stri
 
 def both(kernel_shape: int | tuple[int, int]) -> tuple[int, int]:
     """Height and width of a kernel; a number stands for both."""
-    return (kernel_shape, kernel_shape) if isinstance(kernel_shape, int) else tuple(kernel_shape)
+    height, width = (kernel_shape, kernel_shape) if isinstance(kernel_shape, int) else kernel_shape
+    return height, width
 
 
 def channels_first(a: np.ndarray) -> np.ndarray:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 import nn
-from nn.derived import Application, Derived
-from nn.functional import cross_entropy, linear, softmax
-from nn.normalization.batch import batch_norm_evaluation, batch_norm_training
+from nn import functional
 
 Split = tuple[np.ndarray, np.ndarray]
 """Rows of inputs, and of labels one-hot."""
@@ -96,11 +93,11 @@ class SoftmaxCrossEntropy(Criterion):
 
     def forward(self, x: ArrayLike, y: ArrayLike) -> np.ndarray:
         self.logits, self.labels = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
-        self.loss = cross_entropy(self.logits, self.labels, reduction="none")
+        self.loss = functional.cross_entropy(self.logits, self.labels, reduction="none")
         return self.loss
 
     def derivative(self) -> np.ndarray:
-        return softmax(self.logits, dim=1) - self.labels
+        return functional.softmax(self.logits, dim=1) - self.labels
 
 
 class BatchNorm:
@@ -125,6 +122,7 @@ class BatchNorm:
         self.dbeta = np.zeros(fan_in)
         self.running_mean = np.zeros((1, fan_in))
         self.running_var = np.ones((1, fan_in))
+        self._hand = nn.by_hand(functional.batch_norm)
 
     def __call__(self, x: ArrayLike, eval: bool = False) -> np.ndarray:
         return self.forward(x, eval)
@@ -132,28 +130,22 @@ class BatchNorm:
     def forward(self, x: ArrayLike, eval: bool = False) -> np.ndarray:
         """The result (N, C) for x of shape (N, C)."""
         self.x = np.asarray(x, dtype=float)
-        if eval:
-            return self._apply(batch_norm_evaluation, mean=self.running_mean.ravel(), var=self.running_var.ravel())
-        statistics: dict[str, np.ndarray] = {}
-        self._apply(batch_norm_training, statistics=statistics)
-        self.mean, self.var = statistics["mean"][None], statistics["var"][None]
-        self.running_mean = self.alpha * self.running_mean + (1 - self.alpha) * self.mean
-        self.running_var = self.alpha * self.running_var + (1 - self.alpha) * self.var
-        return self.out
-
-    def _apply(self, function: Derived, **statistics: Any) -> np.ndarray:
-        self.norm = function(self.x, eps=self.eps, **statistics)
-        gamma, beta = np.ravel(self.gamma).astype(float), np.ravel(self.beta).astype(float)
-        self._applied = Application.of(function, (self.x, gamma, beta), {"eps": self.eps, **statistics})
-        self.out = self._applied.out
+        mean, var = (self.running_mean[0], self.running_var[0]) if eval else (None, None)  # None: those of the batch
+        gamma, beta = (np.ravel(a).astype(float) for a in (self.gamma, self.beta))
+        self.norm = functional.batch_norm(self.x, mean, var, eps=self.eps)
+        self.out = self._hand.forward(self.x, mean, var, gamma, beta, eps=self.eps)
+        if not eval:
+            self.mean, self.var = self.x.mean(axis=0, keepdims=True), self.x.var(axis=0, keepdims=True)
+            self.running_mean = self.alpha * self.running_mean + (1 - self.alpha) * self.mean
+            self.running_var = self.alpha * self.running_var + (1 - self.alpha) * self.var
         return self.out
 
     def backward(self, delta: ArrayLike) -> np.ndarray:
         """The gradient of x (N, C) for that of the result (N, C)."""
-        gradients = self._applied.gradients(np.asarray(delta, dtype=float), ("x", "weight", "bias"))
-        self.dgamma = gradients["weight"]
-        self.dbeta = gradients["bias"]
-        return gradients["x"]
+        self._hand.backward(delta)
+        dx, _, _, dgamma, dbeta = self._hand.input_gradients
+        self.dgamma, self.dbeta = dgamma.ravel(), dbeta.ravel()
+        return dx
 
 
 def random_normal_weight_init(d0: int, d1: int) -> np.ndarray:
@@ -209,11 +201,14 @@ class MLP:
         self.lr = lr
         self.momentum = momentum
         sizes = [input_size, *hiddens, output_size]
-        self.W = [np.array(weight_init_fn(n, m), dtype=float).reshape(n, m) for n, m in pairwise(sizes)]
-        self.b = [np.array(bias_init_fn(m), dtype=float).reshape(1, m) for m in sizes[1:]]
+        self.W, self.b = [], []
+        for n, m in pairwise(sizes):
+            self.W.append(np.array(weight_init_fn(n, m), dtype=float).reshape(n, m))
+            self.b.append(np.array(bias_init_fn(m), dtype=float).reshape(1, m))
         self.bn_layers = [BatchNorm(size) for size in sizes[1 : 1 + num_bn_layers]]
         self.momentum_W = [np.zeros_like(W) for W in self.W]
         self.momentum_b = [np.zeros_like(b) for b in self.b]
+        self._hands = [nn.by_hand(functional.linear) for _ in self.W]
         self.zero_grads()
 
     def __call__(self, x: ArrayLike) -> np.ndarray:
@@ -222,11 +217,8 @@ class MLP:
     def forward(self, x: ArrayLike) -> np.ndarray:
         """The logits (N, output_size) for an input of shape (N, input_size)."""
         x = np.asarray(x, dtype=float)
-        self._applied = []
         for i, (W, b, activation) in enumerate(zip(self.W, self.b, self.activations, strict=True)):
-            weight, bias = np.transpose(W).astype(float, copy=False), np.ravel(b).astype(float)
-            self._applied.append(Application.of(linear, (x, weight, bias), {}))
-            x = self._applied[i].out
+            x = self._hands[i].forward(x, np.asarray(W, dtype=float).T, np.ravel(b).astype(float))
             if i < self.num_bn_layers:
                 x = self.bn_layers[i](x, eval=not self.train_mode)
             x = activation(x)
@@ -241,10 +233,9 @@ class MLP:
             delta = delta * self.activations[i].derivative()
             if i < self.num_bn_layers:
                 delta = self.bn_layers[i].backward(delta)
-            gradients = self._applied[i].gradients(delta, ("x", "weight", "bias"))
-            self.dW[i] = gradients["weight"].T / len(delta)
-            self.db[i] = gradients["bias"] / len(delta)
-            delta = gradients["x"]
+            self._hands[i].backward(delta)
+            delta, dW, db = self._hands[i].input_gradients
+            self.dW[i], self.db[i] = dW.T / len(delta), db / len(delta)
         return delta
 
     def zero_grads(self) -> None:

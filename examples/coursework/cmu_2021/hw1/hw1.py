@@ -69,6 +69,7 @@ class MLP:
 
     def forward(self, x: ArrayLike) -> np.ndarray:
         """The logits (N, output_size) for an input of shape (N, input_size)."""
+        x = np.asarray(x, dtype=float)
         for i, (linear, activation) in enumerate(zip(self.linear_layers, self.activations, strict=True)):
             x = linear(x)
             if i < self.num_bn_layers:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nn.derived import Application, Derived
-from nn.normalization.batch import batch_norm_evaluation, batch_norm_training
+import nn
+from nn import functional
 
 
 class BatchNorm:
@@ -33,6 +31,7 @@ class BatchNorm:
         self.dbeta = np.zeros((1, in_feature))
         self.running_mean = np.zeros((1, in_feature))
         self.running_var = np.ones((1, in_feature))
+        self._hand = nn.by_hand(functional.batch_norm)
 
     def __call__(self, x: ArrayLike, eval: bool = False) -> np.ndarray:
         return self.forward(x, eval)
@@ -40,25 +39,19 @@ class BatchNorm:
     def forward(self, x: ArrayLike, eval: bool = False) -> np.ndarray:
         """The result (N, C) for x of shape (N, C)."""
         self.x = np.asarray(x, dtype=float)
-        if eval:
-            return self._apply(batch_norm_evaluation, mean=self.running_mean.ravel(), var=self.running_var.ravel())
-        statistics: dict[str, np.ndarray] = {}
-        self._apply(batch_norm_training, statistics=statistics)
-        self.mean, self.var = statistics["mean"][None], statistics["var"][None]
-        self.running_mean = self.alpha * self.running_mean + (1 - self.alpha) * self.mean
-        self.running_var = self.alpha * self.running_var + (1 - self.alpha) * self.var
-        return self.out
-
-    def _apply(self, function: Derived, **statistics: Any) -> np.ndarray:
-        self.norm = function(self.x, eps=self.eps, **statistics)
-        gamma, beta = np.ravel(self.gamma).astype(float), np.ravel(self.beta).astype(float)
-        self._applied = Application.of(function, (self.x, gamma, beta), {"eps": self.eps, **statistics})
-        self.out = self._applied.out
+        mean, var = (self.running_mean[0], self.running_var[0]) if eval else (None, None)  # None: those of the batch
+        gamma, beta = (np.ravel(a).astype(float) for a in (self.gamma, self.beta))
+        self.norm = functional.batch_norm(self.x, mean, var, eps=self.eps)
+        self.out = self._hand.forward(self.x, mean, var, gamma, beta, eps=self.eps)
+        if not eval:
+            self.mean, self.var = self.x.mean(axis=0, keepdims=True), self.x.var(axis=0, keepdims=True)
+            self.running_mean = self.alpha * self.running_mean + (1 - self.alpha) * self.mean
+            self.running_var = self.alpha * self.running_var + (1 - self.alpha) * self.var
         return self.out
 
     def backward(self, delta: ArrayLike) -> np.ndarray:
         """The gradient of x (N, C) for that of the result (N, C)."""
-        gradients = self._applied.gradients(np.asarray(delta, dtype=float), ("x", "weight", "bias"))
-        self.dgamma = gradients["weight"][None]
-        self.dbeta = gradients["bias"][None]
-        return gradients["x"]
+        self._hand.backward(delta)
+        dx, _, _, dgamma, dbeta = self._hand.input_gradients
+        self.dgamma, self.dbeta = dgamma[None], dbeta[None]
+        return dx

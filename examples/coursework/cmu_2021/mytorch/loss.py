@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nn.functional import cross_entropy, softmax
+from nn import functional
 
 
 class Criterion:
@@ -37,8 +37,8 @@ class SoftmaxCrossEntropy(Criterion):
 
     def forward(self, x: ArrayLike, y: ArrayLike) -> np.ndarray:
         self.logits, self.labels = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
-        self.loss = cross_entropy(self.logits, self.labels, reduction="none")
+        self.loss = functional.cross_entropy(self.logits, self.labels, reduction="none")
         return self.loss
 
     def derivative(self) -> np.ndarray:
-        return softmax(self.logits, dim=1) - self.labels
+        return functional.softmax(self.logits, dim=1) - self.labels

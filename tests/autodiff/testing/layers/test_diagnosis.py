@@ -186,6 +186,18 @@ def test_a_single_number_is_off_by_a_factor_only_if_the_factor_has_a_name() -> N
     assert explain([4.0], [1.0], Context(inputs=INPUTS)) == "is off by a factor of N = 4"
 
 
+def test_rounding_to_float32_is_told_from_a_small_mistake() -> None:
+    x = np.random.default_rng(0).normal(size=(4, 3))
+    assert explain(x.astype(np.float32), x) == "is right to seven digits only: something is computed in float32"
+
+
+def test_a_bias_before_an_activation_needs_its_derivative() -> None:
+    dy, slope = np.random.default_rng(0).normal(size=(2, 4, 3))
+    found, true = dy.sum(axis=0, keepdims=True), (slope * dy).sum(axis=0, keepdims=True)
+    expected = "is dy summed over the batch: the derivative of what comes after is missing"
+    assert explain(found, true, Context(cotangent=dy)) == expected
+
+
 def test_a_small_difference_is_not_taken_for_an_order_of_entries() -> None:
     found = TRUE.copy()
     found[1, 2] *= 1 + 1e-6

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import numpy as np
 import pytest
 
@@ -50,6 +52,20 @@ def test_an_array_is_set_in_place_where_that_is_possible_for_views_of_it() -> No
     row = layer.W[0]
     put(layer, parse("W"), np.ones((2, 3)))
     np.testing.assert_array_equal(row, np.ones(3))
+
+
+class Cache(NamedTuple):
+    x: Any
+    W: Any
+
+
+def test_an_array_is_set_in_the_tuples_that_hold_it_too() -> None:
+    layer: Any = student.Linear(3, 2)
+    layer.plain, layer.named, layer.nested = (0, layer.W, layer.W), Cache(0, layer.W), ([layer.W, (layer.W,)],)
+    value = np.ones((5, 5))
+    put(layer, parse("W"), value)
+    assert layer.plain == (0, value, value) and layer.named == Cache(0, value) and layer.nested == ([value, (value,)],)
+    assert type(layer.named) is Cache
 
 
 def test_what_is_not_there_is_none() -> None:

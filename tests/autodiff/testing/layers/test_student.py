@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from autodiff.testing import check_layer
+from autodiff.testing.layers.student import Student
 
 from . import student_layers as student
 
@@ -34,6 +35,19 @@ class Scale:
     def backward(self, dy: Any) -> Any:
         setattr(self, self.gradient, (dy * self.x).sum(axis=0))
         return dy * getattr(self, self.name)
+
+
+def test_a_cache_may_be_a_tuple_that_holds_a_parameter() -> None:
+    class Linear(student.Linear):
+        def forward(self, x: Any) -> Any:
+            self.cache = (x, self.W)
+            return super().forward(x)
+
+        def backward(self, dy: Any) -> Any:
+            super().backward(dy)
+            return dy @ self.cache[1]
+
+    assert check_layer(Linear(3, 2), X)
 
 
 @pytest.mark.parametrize(
@@ -181,6 +195,30 @@ def test_options_go_to_forward() -> None:
 
     cubed = check_layer(Powers(), X, options={"power": 3})
     assert cubed.rows[0].by_hand != check_layer(Powers(), X).rows[0].by_hand
+
+
+class Bend:
+    """Its backward takes the input too."""
+
+    def forward(self, x: Any) -> Any:
+        return x * x
+
+
+class InputFirst(Bend):
+    def backward(self, z: Any, d_out: Any) -> Any:
+        return 2 * z * d_out**3
+
+
+class InputLast(Bend):
+    def backward(self, grad: Any, z: Any) -> Any:
+        return 2 * z * grad**3
+
+
+@pytest.mark.parametrize("layer", [InputFirst(), InputLast()])
+def test_backward_may_take_the_input_before_or_after_the_gradient(layer: Any) -> None:
+    student = Student(layer, [X], forward=None, backward=None, parameters=None, argnums=None, options={}, seed=0)
+    dy = np.random.default_rng(0).normal(size=X.shape)
+    np.testing.assert_allclose(student.by_hand([dy])["x"], 2 * X * dy**3)
 
 
 def test_a_backward_that_no_convention_fits_says_what_to_pass() -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nn.derived import Application, Derived
-from nn.normalization.batch import batch_norm_evaluation, batch_norm_training
+import nn
+from nn import functional
 
 
 class BatchNorm1d:
@@ -30,30 +28,25 @@ class BatchNorm1d:
         self.V = np.ones((1, num_features))
         self.running_M = np.zeros((1, num_features))
         self.running_V = np.ones((1, num_features))
+        self._hand = nn.by_hand(functional.batch_norm)
 
     def forward(self, Z: ArrayLike, eval: bool = False) -> np.ndarray:
         """BZ, of shape (N, C), for Z of shape (N, C)."""
         self.Z = np.asarray(Z, dtype=float)
         self.N = len(self.Z)
-        if eval:
-            return self._apply(batch_norm_evaluation, mean=self.running_M.ravel(), var=self.running_V.ravel())
-        statistics: dict[str, np.ndarray] = {}
-        self._apply(batch_norm_training, statistics=statistics)
-        self.M, self.V = statistics["mean"][None], statistics["var"][None]
-        self.running_M = self.alpha * self.running_M + (1 - self.alpha) * self.M
-        self.running_V = self.alpha * self.running_V + (1 - self.alpha) * self.V
-        return self.BZ
-
-    def _apply(self, function: Derived, **statistics: Any) -> np.ndarray:
-        self.NZ = function(self.Z, eps=self.eps, **statistics)
-        weight, bias = np.ravel(self.BW).astype(float), np.ravel(self.Bb).astype(float)
-        self._applied = Application.of(function, (self.Z, weight, bias), {"eps": self.eps, **statistics})
-        self.BZ = self._applied.out
+        mean, var = (self.running_M[0], self.running_V[0]) if eval else (None, None)  # None: those of the batch
+        BW, Bb = (np.ravel(a).astype(float) for a in (self.BW, self.Bb))
+        self.NZ = functional.batch_norm(self.Z, mean, var, eps=self.eps)
+        self.BZ = self._hand.forward(self.Z, mean, var, BW, Bb, eps=self.eps)
+        if not eval:
+            self.M, self.V = self.Z.mean(axis=0, keepdims=True), self.Z.var(axis=0, keepdims=True)
+            self.running_M = self.alpha * self.running_M + (1 - self.alpha) * self.M
+            self.running_V = self.alpha * self.running_V + (1 - self.alpha) * self.V
         return self.BZ
 
     def backward(self, dLdBZ: ArrayLike) -> np.ndarray:
         """dLdZ, of shape (N, C), for dLdBZ of shape (N, C)."""
-        gradients = self._applied.gradients(np.asarray(dLdBZ, dtype=float), ("x", "weight", "bias"))
-        self.dLdBW = gradients["weight"][None]
-        self.dLdBb = gradients["bias"][None]
-        return gradients["x"]
+        self._hand.backward(dLdBZ)
+        dLdZ, _, _, dLdBW, dLdBb = self._hand.input_gradients
+        self.dLdBW, self.dLdBb = dLdBW[None], dLdBb[None]
+        return dLdZ

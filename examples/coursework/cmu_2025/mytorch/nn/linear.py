@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nn.derived import Application
-from nn.functional import linear
+import nn
+from nn import functional
 
 
 class Linear:
@@ -22,20 +22,19 @@ class Linear:
         self.dLdW = np.zeros_like(self.W)
         self.dLdb = np.zeros_like(self.b)
         self.debug = debug
+        self._hand = nn.by_hand(functional.linear)
 
     def forward(self, A: ArrayLike) -> np.ndarray:
         """Z, of shape (N, out), for A of shape (N, in)."""
         self.A = np.asarray(A, dtype=float)
         self.N = len(self.A)
-        weight, bias = np.asarray(self.W, dtype=float), np.ravel(self.b).astype(float)
-        self._applied = Application.of(linear, (self.A, weight, bias), {})
-        return self._applied.out
+        return self._hand.forward(self.A, np.asarray(self.W, dtype=float), np.ravel(self.b).astype(float))
 
     def backward(self, dLdZ: ArrayLike) -> np.ndarray:
         """dLdA, of shape (N, in), for dLdZ of shape (N, out)."""
-        gradients = self._applied.gradients(np.asarray(dLdZ, dtype=float), ("x", "weight", "bias"))
-        self.dLdW = gradients["weight"]
-        self.dLdb = gradients["bias"][:, None]
+        self._hand.backward(dLdZ)
+        dLdA, self.dLdW, dLdb = self._hand.input_gradients
+        self.dLdb = dLdb[:, None]
         if self.debug:
-            self.dLdA = gradients["x"]
-        return gradients["x"]
+            self.dLdA = dLdA
+        return dLdA

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 import nn
-from nn.functional import softmax
+from nn import functional
 
 
 class Loss:
@@ -21,7 +21,7 @@ class Loss:
         """The loss, a NumPy scalar."""
         self.A, self.Y = np.asarray(A, dtype=float), np.asarray(Y, dtype=float)
         self.N, self.C = self.A.shape
-        return self._hand.forward(self.A, self.Y)[()]
+        return np.float64(self._hand.forward(self.A, self.Y))
 
     def backward(self) -> np.ndarray | None:
         """dLdA, of shape (N, C)."""
@@ -45,7 +45,7 @@ class CrossEntropyLoss(Loss):
 
     def forward(self, A: ArrayLike, Y: ArrayLike) -> np.float64:
         loss = super().forward(A, Y)
-        self.softmax = softmax(self.A, dim=1)
+        self.softmax = functional.softmax(self.A, dim=1)
         return loss
 
     def backward(self) -> np.ndarray:

@@ -11,7 +11,7 @@ from autodiff import Tensor
 
 
 class SGD:
-    """``v = mu v + g``, then ``W -= lr v``, and likewise for b: the rule of ``optim.SGD``.
+    """``v = mu v + g``, then ``W -= lr v``, and likewise for b: the rule of ``optim.SGD``, which is for tensors.
 
     ``l`` lists the L layers of ``model.layers`` that have a W; ``v_W`` and ``v_b`` list the v of each, which stay zeros
     without momentum.
@@ -24,26 +24,20 @@ class SGD:
         self.mu = momentum
         self.v_W = [np.zeros(layer.W.shape) for layer in self.l]
         self.v_b = [np.zeros(layer.b.shape) for layer in self.l]
-        self._W = [Tensor(layer.W, dtype=float, requires_grad=True) for layer in self.l]
-        self._b = [Tensor(layer.b, dtype=float, requires_grad=True) for layer in self.l]
-        self._rule = optim.SGD([*self._W, *self._b], lr, momentum)
+        self._places = [(layer, name) for name in "Wb" for layer in self.l]
+        self._tensors = [Tensor(v, requires_grad=True) for v in self.v_W + self.v_b]
+        self._rule = optim.SGD(self._tensors, lr, momentum)
 
     def step(self) -> None:
         """Give every layer a new W and b; the arrays that they were are not changed."""
-        self._rule.lr, self._rule.momentum = self.lr, self.mu
-        for layer, W, b in zip(self.l, self._W, self._b, strict=True):
-            _set(W, layer.W, layer.dLdW)
-            _set(b, layer.b, layer.dLdb)
+        self._rule.param_groups[0].update(lr=self.lr, momentum=self.mu)
+        self._rule.zero_grad()
+        for tensor, (layer, name) in zip(self._tensors, self._places, strict=True):
+            tensor.data = np.array(getattr(layer, name), dtype=float)
+            tensor.grad = np.array(getattr(layer, f"dLd{name}"), dtype=float)
         self._rule.step()
-        for layer, W, b in zip(self.l, self._W, self._b, strict=True):
-            layer.W, layer.b = W.data, b.data
+        for tensor, (layer, name) in zip(self._tensors, self._places, strict=True):
+            setattr(layer, name, tensor.data)
         if self.mu:
-            v = [state["b"] for state in self._rule.state.values()]
+            v = [state["v"] for state in self._rule.state.values()]
             self.v_W, self.v_b = v[: self.L], v[self.L :]
-
-
-def _set(tensor: Tensor, value: np.ndarray, gradient: np.ndarray) -> None:
-    """Have the optimiser find a value with its gradient."""
-    tensor.grad = None
-    tensor.data = np.asarray(value, dtype=float)
-    tensor.grad = Tensor(gradient, dtype=float)

@@ -21,7 +21,8 @@ def _imports_are_forgotten(tmp_path: Path) -> Iterator[None]:
     yield
     sys.path[:] = path
     for name, module in list(sys.modules.items()):
-        places = [getattr(module, "__file__", None), *getattr(module, "__path__", ())]
+        spec = getattr(module, "__spec__", None)
+        places = [getattr(module, "__file__", None), *(getattr(spec, "submodule_search_locations", None) or ())]
         if any(str(place).startswith((str(SOLUTIONS), str(tmp_path))) for place in places):
             del sys.modules[name]
 

@@ -93,6 +93,16 @@ UPDATE_V = "self.running_V = self.alpha * self.running_V + (1 - self.alpha) * se
             "    def forward(self, Z):\n        eval = not self.training\n",
             "right: 3 gradients (BW, Bb summed), values, running statistics, evaluation",
         ),
+        (
+            "self.NZ = (Z - self.M) / np.sqrt(self.V + self.eps)",
+            "self.NZ = (self.Z - self.running_M) / np.sqrt(self.running_V + self.eps)",
+            "WRONG: training normalises by the running statistics, not by those of the batch; gradient of Z ",
+        ),
+        (
+            "self.dLdBW = np.sum(",
+            "self.dLdBW = np.mean(",
+            "WRONG: dLdBW is off by a factor of 1/N = 1/4",
+        ),
         ("running_", "remembered_", "could not be checked: running statistics: no arrays such as running_mean"),
     ],
 )

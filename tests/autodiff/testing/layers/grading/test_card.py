@@ -10,13 +10,14 @@ LONG = "its constructor takes " + "one thing after another, " * 5 + "and then it
 def test_the_card_has_lines_diagnoses_and_a_total() -> None:
     grades = [
         Grade("linear.py", "Linear", Findings(right=["1 gradient"], wrong=[("dW is transposed", "table\n\nof dW")])),
-        Grade("loss.py", "MSELoss", Findings(right=["1 gradient", "values"], notes=["by the way"])),
+        Grade("loss.py", "MSELoss", Findings(right=["1 gradient", "values"], notes=["by the way"] * 8)),
         Grade("model.py", "", Findings(unchecked=[LONG])),
     ]
     assert report_card("mytorch", grades, ["Dataset"]).splitlines() == [
         "Report card of mytorch",
         "linear.py  Linear   WRONG: dW is transposed",
-        "loss.py    MSELoss  right: 1 gradient, values; by the way",
+        "loss.py    MSELoss  right: 1 gradient, values" + 6 * "; by the way" + ";",
+        "                      by the way; by the way",
         "model.py            could not be checked: its constructor takes one thing after another,"
         " one thing after another, ...",
         "",

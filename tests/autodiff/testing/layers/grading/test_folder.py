@@ -33,6 +33,39 @@ def test_a_file_that_cannot_be_imported_is_reported_and_the_others_are_graded(wr
     }
 
 
+def test_the_file_at_fault_is_wrong_and_those_that_import_it_are_not(written: Grading) -> None:
+    found = written(
+        base="class Base:\n    pass\n\n\nraise SystemExit(3)\n",
+        one="import base\n\n\nclass One(base.Base): ...\n",
+        spelling="class Spelling(:\n    pass\n",
+        two="from spelling import Spelling\n\n\nclass Two(Spelling): ...\n",
+    )
+    lines = {name: grade.line for name, grade in found.items()}
+    assert lines.pop("spelling.py").startswith("WRONG: SyntaxError: ")
+    assert lines == {
+        "base.py": "WRONG: importing it raised SystemExit: 3",
+        "one.py": "could not be checked: it imports base.py, which cannot be imported",
+        "two.py": "could not be checked: it imports spelling.py, which cannot be imported",
+    }
+
+
+def test_a_file_without_classes_that_others_fail_by_is_named(written: Grading, tmp_path: Path) -> None:
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package" / "__init__.py").write_text("import sys\n\nsys.exit('no')\n")
+    (tmp_path / "package" / "one.py").write_text(layer("Double"))
+    assert {name: grade.line for name, grade in written().items()} == {
+        "package/__init__.py": "WRONG: importing it raised SystemExit: no",
+        "package/one.py": "could not be checked: it imports package/__init__.py, which cannot be imported",
+    }
+
+
+@pytest.mark.parametrize("program", ["open('no such file')", "input('Ready? ')"])
+def test_a_program_that_misses_its_data_or_its_user_is_not_called_wrong(written: Grading, program: str) -> None:
+    grade = written(mine=f"class Mine: ...\n\n\n{program}\n")["mine.py"]
+    assert grade.line.startswith("could not be checked: importing it raised ")
+    assert grade.line.endswith("belongs into functions, or below if __name__ == '__main__'")
+
+
 def test_programs_and_tests_are_not_run(written: Grading, tmp_path: Path) -> None:
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests" / "layers.py").write_text("class Layer: ...\n\n\nraise RuntimeError\n")

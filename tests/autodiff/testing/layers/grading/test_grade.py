@@ -173,6 +173,11 @@ MISBEHAVING = {
         layer("Unwritten", backward="raise NotImplementedError"),
         "could not be checked: NotImplementedError",
     ),
+    "Single": (
+        layer("Single", forward="return (2 * x).astype(np.float32)"),
+        "WRONG: forward returns float32 for float64: that leaves too few digits to check its gradients",
+    ),
+    "Named": (layer("Named", arguments=", name"), "right: 1 gradient"),
     "Empty": (layer("Empty", forward="return None"), "could not be checked: forward of Empty returned nothing"),
     "Tanh": (
         "class Tanh:\n    def forward(self, x):\n        return x\n",
@@ -217,10 +222,69 @@ def test_whatever_a_class_does_is_reported_and_the_others_are_graded(
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize(
+    "parts, line",
+    [
+        (
+            {"backward": "return (2 * dy).astype(np.float32)"},
+            "WRONG: gradient of x is right to seven digits only: something is computed in float32",
+        ),
+        (
+            {"forward": "x -= x.mean(); return 2 * x"},
+            "WRONG: forward changes x in place; work on a copy; gradient of x",
+        ),
+    ],
+)
+def test_the_cause_is_named_before_its_consequences(written: Grading, parts: dict[str, str], line: str) -> None:
+    assert written(mine=layer("Mine", **parts))["Mine"].line.startswith(line)
+
+
+NORMALISING = """
+import numpy as np
+
+
+class Model:
+    def __init__(self):
+        self.b, self.db = np.zeros((1, 3)), None
+        self.gamma, self.dgamma = np.ones((1, 3)), None
+
+    def forward(self, x):
+        # the value of a bias is not used, as if the mean were subtracted without a rounding error
+        self.x, self.norm = x, (x - x.mean(axis=0) + 0 * self.b) / 2
+        return self.gamma * self.norm
+
+    def backward(self, dy):
+        self.db, self.dgamma = 0 * self.b, (dy * self.norm).sum(axis=0, keepdims=True)
+        return self.gamma * (dy - dy.mean(axis=0)) / 2
+"""
+
+
+def test_a_bias_before_a_batch_norm_may_have_no_gradient(written: Grading) -> None:
+    assert written(mine=NORMALISING)["Model"].line == "right: 3 gradients (gamma summed); values not compared"
+    hidden = written(mine=NORMALISING.replace("gamma", "stretch"))["Model"].line
+    assert hidden.startswith("could not be checked: zero at this point, which hides errors: db")
+
+
+def test_gradients_of_weights_with_names_of_several_kinds_are_noted(mutant: Callable) -> None:
+    line = mutant("cmu_2025/mytorch/nn/linear.py", "Linear", "self.dLdb", "self.db")
+    assert line == "right: 3 gradients (W, b summed), values; gradients have names of several kinds: dLdW, db"
+
+
 def test_base_classes_that_cannot_be_checked_are_left_out(written: Grading) -> None:
     base = layer("Layer", forward="raise NotImplementedError")
     derived = "\n\nclass Double(Layer):\n    def forward(self, x):\n        return 2 * x\n"
     assert list(written(mine=base + derived)) == ["Double"]
+
+
+def test_sequences_are_given_to_convolutions_of_one_dimension(written: Grading) -> None:
+    source = layer(
+        "Conv1d",
+        arguments=", in_channels, out_channels, kernel_size=1",
+        init="self.W = np.ones((out_channels, in_channels))",
+        forward="self.x = x; return np.einsum('oc,ncs->nos', self.W, x)",
+        backward="self.dLdW = np.einsum('nos,ncs->oc', dy, self.x); return np.einsum('oc,nos->ncs', self.W, dy)",
+    )
+    assert written(conv=source)["Conv1d"].line == "right: 2 gradients (W summed); values not compared"
 
 
 def test_images_are_given_to_convolutions_and_pools(written: Grading) -> None:

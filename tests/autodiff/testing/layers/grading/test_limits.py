@@ -47,11 +47,16 @@ def test_in_other_threads_there_is_no_limit() -> None:
     assert ended
 
 
-def test_prints_and_warnings_do_not_appear_and_questions_have_no_answer(capfd: pytest.CaptureFixture[str]) -> None:
+def test_prints_and_warnings_do_not_appear_and_questions_have_no_answer(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["program", "folder"])
     with quiet():
+        assert sys.argv == ["program"]
         print("here")
         with pytest.raises(EOFError):
             input("Who is there? ")
         print("there", file=sys.stderr)
         warnings.warn("everywhere", stacklevel=1)
+    assert sys.argv == ["program", "folder"]
     assert capfd.readouterr() == ("", "")

@@ -36,6 +36,12 @@ def test_every_rule_is_told_from_the_others(rule: int) -> None:
         (CMU, "W - self.lr", "W + self.lr", "WRONG: with no momentum it goes up the gradient"),
         (CMU, "self.mu * self.v_W[i] + ", "", "WRONG: with momentum 0.9 it ignores the momentum"),
         (CMU, "- self.lr", "+ self.lr", "WRONG: with no momentum it goes up the gradient; with momentum 0.9 it goes"),
+        (
+            CMU,
+            "mu * self.v_b[i]",
+            "v_b[i]",
+            "WRONG: with no momentum it is not v = momentum * v + gradient, W = W - lr * v for b",
+        ),
         (CMU, "- self.lr *", "-", "WRONG: with no momentum it ignores the learning rate"),
         (CMU, ' if hasattr(layer, "W")', "", "WRONG: it does not pass over layers without parameters: they have no W"),
         (CMU, "model.layers", "model.parameters()", "could not be checked: it asks the model for parameters, not for"),
