@@ -8,7 +8,7 @@
     model is made with small shapes (arguments are guessed from their names), and checked, without reference data:
 
     - its gradients, by ``check_layer``; those of parameters may be summed over the batch, or averaged, if a class does
-      so throughout (``--parameter-gradients`` insists on one; that of a batch norm is then a sum, as in every course);
+      so throughout (``--parameter-gradients`` insists on one); those of a batch norm are sums, as in every course;
     - its values, by the formula of Linear, Identity, Sigmoid, Tanh, ReLU, GELU, Softmax, ArcTan, Softplus, a mean
       squared error, or a cross-entropy, if its name says that it is one; those of a model with a list ``layers``, by
       these;

@@ -26,7 +26,10 @@ def test_tape_and_formula_agree_and_are_drawn(tmp_path: Path, capsys: pytest.Cap
 
 
 @pytest.mark.parametrize("output", ["no such folder/curves.png", "curves.unknown"])
-def test_what_cannot_be_written_is_named(output: str, capsys: pytest.CaptureFixture) -> None:
+def test_what_cannot_be_written_is_named(
+    output: str, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(activation_curves, "CURVES", {"ReLU": activation_curves.CURVES["ReLU"]})
     with pytest.raises(SystemExit):
         activation_curves.main(["--output", output])
     assert f"error: --output {output}: " in capsys.readouterr().err

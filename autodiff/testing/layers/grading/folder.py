@@ -44,10 +44,16 @@ class Contents:
         """The classes that others are derived from."""
         return {base for item in self.items if isinstance(item.value, type) for base in item.value.__mro__[1:]}
 
-    def classes(self, *kinds: str) -> list[type]:
-        """The classes whose names tell that they are of one of these kinds."""
-        found = [item.value for kind in kinds for item in self.items if kind_of(item.name) == kind]
-        return [value for value in found if isinstance(value, type) and is_layer_class(value)]
+    def classes(self, *kinds: str, near: str) -> list[type]:
+        """The classes whose names tell that they are of one of these kinds, those nearest to a file first."""
+        found = [item for kind in kinds for item in self.items if kind_of(item.name) == kind]
+        found.sort(key=lambda item: len(_line_up(item.file) & _line_up(near)), reverse=True)
+        return [item.value for item in found if isinstance(item.value, type) and is_layer_class(item.value)]
+
+
+def _line_up(file: str) -> set[Path]:
+    """A file and the folders that it is in."""
+    return {Path(file), *Path(file).parents}
 
 
 def explore(folder: Path, seconds: float) -> Contents:

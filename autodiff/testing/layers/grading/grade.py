@@ -83,7 +83,7 @@ def _examine(item: Item, contents: Contents, request: Request, insist: Conventio
         raise UsageError("it computes with PyTorch's tensors; only arrays of NumPy can be checked")
     if isinstance(cls, type) and looks_like_optimiser(cls):
         try:
-            check_optimiser(cls, findings, *parts(contents, request))
+            check_optimiser(cls, findings, *parts(item, contents, request))
         except UnknownUse as error:
             findings.unchecked.append(str(error))
         return

@@ -60,7 +60,7 @@ def _candidates(item: Item, contents: Contents, request: Request) -> Iterator[tu
         sides = sides[:1] if "1d" in item.name.lower() else sides
         first = "1d" in item.name.lower() or any("in_channel" in name for name in arguments)
         shape = (n, channels, *sides) if first else IMAGES
-    for known in _known(arguments, contents):
+    for known in _known(arguments, item, contents):
         try:
             layer = make(item.value, item.module, replace(request, shapes=[shape]), [], known)
         except Exception as error:
@@ -71,12 +71,12 @@ def _candidates(item: Item, contents: Contents, request: Request) -> Iterator[tu
         yield from ((layer, (shape[0], side)) for side in dict.fromkeys(sides))
 
 
-def parts(contents: Contents, request: Request) -> list[Callable[[], Any]]:
+def parts(item: Item, contents: Contents, request: Request) -> list[Callable[[], Any]]:
     """What makes a linear layer, and an activation, of the folder's own classes, if they can be made."""
     found: list[Callable[[], Any]] = [Linear, Activation]
-    for cls in contents.classes("sigmoid", "tanh", "relu"):
+    for cls in contents.classes("sigmoid", "tanh", "relu", near=item.file)[:1]:
         found[1] = cls
-    for cls in contents.classes("linear"):
+    for cls in contents.classes("linear", near=item.file)[::-1]:
         with contextlib.suppress(Exception):
             make_linear = functools.partial(make, cls, sys.modules[cls.__module__], request, [])
             if all(isinstance(getattr(make_linear(), name), np.ndarray) for name in ("W", "b")):
@@ -84,15 +84,17 @@ def parts(contents: Contents, request: Request) -> list[Callable[[], Any]]:
     return found
 
 
-def _known(arguments: dict[str, Any], contents: Contents) -> Iterator[dict[str, Any]]:
+def _known(arguments: dict[str, Any], item: Item, contents: Contents) -> Iterator[dict[str, Any]]:
     """Arguments of constructors that are objects of other classes in the folder."""
     if "criterion" not in arguments:
         yield {}
         if "activation" in arguments:
-            yield from ({"activation": cls()} for cls in contents.classes("sigmoid", "tanh"))
+            yield from ({"activation": cls()} for cls in contents.classes("sigmoid", "tanh", near=item.file))
         return
     known: dict[str, Any] = {"momentum": 0.9, "num_bn_layers": 1}
-    criteria, hidden, last = (contents.classes(*k) for k in (("cross-entropy",), ("sigmoid", "tanh"), ("identity",)))
+    criteria, hidden, last = (
+        contents.classes(*k, near=item.file) for k in (("cross-entropy",), ("sigmoid", "tanh"), ("identity",))
+    )
     if criteria:
         known["criterion"] = criteria[0]()
     if hidden and last:
