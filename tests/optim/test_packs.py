@@ -98,3 +98,18 @@ def test_a_group_added_later_may_be_larger_than_what_came_before():
         if step == 0:
             optimizer.add_param_group({"params": p[2:]})
     assert [parameter.data[0] for parameter in p] == [-2.0, -2.0, -1.0, -1.0]
+
+
+def test_only_parameters_that_are_never_gathered_are_added_to_by_blas(monkeypatch):
+    monkeypatch.setattr(packs, "SMALL", 5)
+    sizes = [4, 4, 6, 5]
+    optimizer = optim.SGD([Tensor(np.ones(n), requires_grad=True) for n in sizes])
+    optimizer.add_param_group({"params": [Tensor(np.ones(5), requires_grad=True)]})
+    optimizer.add_param_group({"params": [Tensor(np.ones(6, np.float16), requires_grad=True)]})
+    found = [pack for group in optimizer._packs for pack in group]
+    assert [(pack.size, pack._work.add in packs.IN_ONE_PASS.values()) for pack in found] == [
+        (13, False),
+        (6, True),
+        (5, False),
+        (6, False),
+    ]
