@@ -1,9 +1,13 @@
 """Packs: parameters that are updated together, so that many small ones cost little more than one large one.
 
-The small parameters of a group are gathered: their gradients, and their values, are copied one after the other into
-memory kept for that. There they are updated as if they were one parameter, whose state is one array for each name, and
-their new values are scattered back. A larger parameter is a pack of its own, and is updated in place. Both are updated
-in blocks, what an update touches of which stays in the cache between its passes.
+The small parameters of a group are gathered: their values lie one after the other in one array, of which their data are
+views, and their gradients are copied one after the other into another. So they are updated as if they were one
+parameter, whose state is one array for each name. A larger parameter is a pack of its own, and is updated in place.
+Both are updated in blocks, what an update touches of which stays in the cache between its passes.
+
+Nobody else's memory changes: the array of values is written to only while each member's data is the very view that was
+made for it, and the reference counts of the views and of the array, which every other view of it would raise, are as
+they were then. Else the values are copied to a new array before they are updated.
 
 Members that have not always had gradients together have made different numbers of steps. They are packs apart then, for
 good, as fast as parameters can be updated one by one.
@@ -16,6 +20,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import accumulate
 from operator import is_not
+from sys import getrefcount
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -65,17 +70,17 @@ their own whatever happens: where gathered ones are depends on the others, which
 
 
 class Scratch:
-    """Memory for packs of one dtype, allocated once: gathered values and gradients, and free arrays for a block.
+    """Memory for packs of one dtype, allocated once: gathered gradients, and free arrays for a block.
 
     ``block`` is the number of entries of a block, ``gathered`` the pack whose gradients are there.
     """
 
-    __slots__ = ("theta", "g", "free", "block", "gathered")
+    __slots__ = ("g", "free", "block", "gathered")
 
     def __init__(self, packs: list[Pack]) -> None:
         dtype = packs[0].dtype
         gathered = max((pack.size for pack in packs if len(pack.parameters) > 1), default=0)
-        self.theta, self.g = np.empty((2, gathered), dtype)
+        self.g = np.empty(gathered, dtype)
         self.block = BLOCK // dtype.itemsize
         self.free = np.empty((3, min(self.block, max(pack.size for pack in packs))), dtype)
         self.gathered: Pack | None = None
@@ -107,15 +112,15 @@ class Pack:
         self.state = state
         self.flat = flat
         self.prepared: Any = None
+        self._theta = np.empty(0, self.dtype)
+        self._views: list[np.ndarray] = []
+        self._references: list[int] = []
 
     def work_in(self, scratch: Scratch) -> Self:
         """Use this memory from now on."""
         n = self.size
         self.scratch = scratch
-        self._theta, self._g, self._work = scratch.theta[:n], scratch.g[:n], self._work_on(n)
-        self._pieces: list[np.ndarray] = []
-        if len(self.parameters) > 1:
-            self._pieces = [self._theta[i:j].reshape(shape) for (i, j), shape in zip(self._bounds, self.shapes)]
+        self._g, self._work = scratch.g[:n], self._work_on(n)
         return self
 
     def _work_on(self, n: int) -> Work:
@@ -161,16 +166,24 @@ class Pack:
             return
         if self.scratch.gathered is not self:
             self._gather(gradients)
-        own = [p.writable() for p in self.parameters]
-        values = [p.data for p in self.parameters]
-        np.concatenate(values, None, self._theta)
+        if not self._has_values():
+            self._take_values()
+            self._references = references(self._theta, [p.data for p in self.parameters])
         self._in_blocks(update, h, self._theta, self._g)
-        for w, piece in zip(own, self._pieces):
-            w[...] = piece
-        if any(map(is_not, own, values)):
-            for parameter, w, value in zip(self.parameters, own, values):
-                if w is not value:
-                    parameter.data = w
+
+    def _has_values(self) -> bool:
+        """Whether the members' data are views of ``_theta``, of which nobody else can see any part."""
+        values = [p.data for p in self.parameters]
+        if not self._views or any(map(is_not, values, self._views)):
+            return False
+        return references(self._theta, values) == self._references
+
+    def _take_values(self) -> None:
+        """Gather the members' values in a new ``_theta``, and make their data views of it."""
+        self._theta = np.concatenate([p.data for p in self.parameters], None, dtype=self.dtype, casting="no")
+        self._views = [self._theta[i:j].reshape(shape) for (i, j), shape in zip(self._bounds, self.shapes)]
+        for parameter, view in zip(self.parameters, self._views):
+            parameter.data = view
 
     def _in_blocks(self, update: Update, h: Any, theta: np.ndarray, g: np.ndarray | np.flatiter) -> None:
         n, block = self.size, self.scratch.block
@@ -199,6 +212,11 @@ class Pack:
             states = [self.state_of(i) for i in chosen]
             names, parameters = [self.names[i] for i in chosen], [self.parameters[i] for i in chosen]
             yield Pack(names, parameters, joined(states), True).work_in(self.scratch)
+
+
+def references(theta: np.ndarray, values: list[np.ndarray]) -> list[int]:
+    """How many references there are to an array and to its views. A view of a view refers to the array."""
+    return [getrefcount(theta), *map(getrefcount, values)]
 
 
 def joined(states: list[dict[str, Any]]) -> dict[str, Any]:
