@@ -23,7 +23,7 @@ from autodiff import Tensor, no_grad
 
 from . import schedules
 from .optimizer import Optimizer
-from .packs import BLOCK
+from .packs import BLOCK, fastest_add
 from .scheduler import FactorLR, per_group
 from .schedules import Strategy
 
@@ -189,8 +189,8 @@ class AveragedModel:
     def _pairs(self, model: Any) -> list[tuple[Tensor, Tensor]]:
         """The parameters here and those of the model."""
         own, theirs = dict(self.module.named_parameters()), dict(model.named_parameters())
-        shapes, given = ({name: p.shape for name, p in side.items()} for side in (own, theirs))
-        if shapes != given:
+        if own.keys() != theirs.keys() or any(a.shape != theirs[name].shape for name, a in own.items()):
+            shapes, given = ({name: p.shape for name, p in side.items()} for side in (own, theirs))
             differing = {name: side for side in (shapes, given) for name in side if shapes.get(name) != given.get(name)}
             names = ", ".join(f"{name} ({shapes.get(name)} and {given.get(name)})" for name in differing)
             raise ValueError(f"AveragedModel: the averages and the model have different parameters: {names}")
@@ -316,8 +316,7 @@ def move(averaged: list[np.ndarray], current: list[np.ndarray], weight: float) -
         for i in range(0, a.size, space.size):
             part = a[i : i + space.size]
             difference = np.subtract(x[i : i + space.size], part, out=space[: part.size])
-            difference *= weight
-            part += difference
+            fastest_add(average.dtype, difference)(part, weight, difference)
 
 
 def _ema(decay: float, averaged: np.ndarray, current: np.ndarray, num_averaged: int) -> np.ndarray:

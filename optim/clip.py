@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from numbers import Real
+from sys import getrefcount
 from typing import Any, Literal
 
 import numpy as np
@@ -57,9 +58,10 @@ def clip_grad_norm_(
         total = _norm(np.array([_norm(p.grad.data, norm_type) for p in named.values()]), norm_type)
         if not math.isfinite(total) and not _goes_on(what, nonfinite, named, total):
             return total
-        coefficient = max_norm / (total + 1e-6)
+        coefficient = float(max_norm / (total + 1e-6))
         if not coefficient >= 1:
-            _replace(named, [p.grad.data * coefficient for p in named.values()])
+            for p in named.values():
+                _change(p, np.multiply, coefficient)
     return total
 
 
@@ -88,7 +90,8 @@ def clip_grad_value_(
     if not math.isfinite(greatest) and not _goes_on(what, nonfinite, named, greatest):
         return
     if not greatest <= clip_value:
-        _replace(named, [np.clip(p.grad.data, -clip_value, clip_value) for p in named.values()])
+        for p in named.values():
+            _change(p, np.clip, -clip_value, clip_value)
 
 
 def _check(what: str, nonfinite: Nonfinite, **bounds: float) -> None:
@@ -130,9 +133,30 @@ def _goes_on(what: str, nonfinite: Nonfinite, named: dict[str, Any], value: floa
     raise ValueError(f"{what}: the norm of all gradients is {value}; nothing was changed")
 
 
-def _replace(named: dict[str, Any], gradients: list[np.ndarray]) -> None:
-    for p, g in zip(named.values(), gradients):
-        p.grad = g
+def _change(p: Tensor, function: Callable[..., np.ndarray], *operands: float) -> None:
+    """Replace the gradient by a function of it, in its own memory where nobody else can see that."""
+    alone = _references(p) == ALONE
+    g: Any = p.grad
+    if alone and not g.requires_grad:
+        out = g.writable()
+        g.data = function(g.data, *operands, out=out)
+    else:
+        p.grad = function(g.data, *operands)
+
+
+def _references(p: Tensor) -> int:
+    g = p.grad
+    return getrefcount(g)
+
+
+def _references_of_a_new_gradient() -> int:
+    p = Tensor(0.0, requires_grad=True)
+    p.grad = Tensor(0.0)
+    return _references(p)
+
+
+ALONE = _references_of_a_new_gradient()
+"""The number of references to a gradient that only its parameter refers to."""
 
 
 def _norm(g: np.ndarray, p: float) -> float:
@@ -144,7 +168,7 @@ def _norm(g: np.ndarray, p: float) -> float:
     step = BLOCK // flat.itemsize
     blocks = [flat[i : i + step] for i in range(0, flat.size, step)]
     if p == 2 and flat.itemsize >= 4:
-        square = sum(float(block.dot(block)) for block in blocks)
+        square = sum([float(block.dot(block)) for block in blocks])
         if 1e-20 < square < math.inf:  # far from what float32 calls 0, so that no entry that counts was lost
             return math.sqrt(square)
     largest = float(np.max([np.max(np.abs(block)) for block in blocks], initial=0.0))

@@ -69,6 +69,11 @@ their own whatever happens: where gathered ones are depends on the others, which
 """
 
 
+def fastest_add(dtype: np.dtype, free: np.ndarray) -> Add:
+    """``add(y, c, x)`` for arrays of this dtype in one row, not empty, and no longer than ``free``, which may be x."""
+    return IN_ONE_PASS.get(dtype) or partial(_add_in_two_passes, free)
+
+
 class Scratch:
     """Memory for packs of one dtype, allocated once: gathered gradients, and free arrays for a block.
 
@@ -127,8 +132,7 @@ class Pack:
         """For a block of so many entries."""
         a, b, c = self.scratch.free[:, :n]
         always_alone = len(self.parameters) == 1 and self.size > SMALL
-        add = IN_ONE_PASS.get(self.dtype) if always_alone else None
-        return Work(a, b, add or partial(_add_in_two_passes, c))
+        return Work(a, b, fastest_add(self.dtype, c) if always_alone else partial(_add_in_two_passes, c))
 
     def accepts(self, gradients: list[np.ndarray]) -> bool:
         """Whether these are the members' gradients by shape and dtype, and the sum of their squares is finite."""

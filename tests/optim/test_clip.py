@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import tracemalloc
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -172,15 +173,30 @@ def test_norm_takes_no_memory_of_the_gradients_size(norm_type: float) -> None:
     assert found == pytest.approx(np.linalg.norm(g.astype(np.float64), norm_type), rel=1e-6)
 
 
-def test_nobody_who_looks_at_the_old_gradients_sees_them_change() -> None:
+@pytest.mark.parametrize("clip", [optim.clip_grad_norm_, optim.clip_grad_value_])
+def test_nobody_who_looks_at_the_old_gradients_sees_them_change(clip: Callable[..., Any]) -> None:
     buffer = np.full((2, 2), 8.0)
-    parameters = with_gradients([8.0, -8.0], np.zeros(2), np.zeros(2))
+    parameters = with_gradients([8.0, -8.0], np.zeros(2), np.zeros(2), [8.0, -8.0], [8.0, -8.0])
     parameters[1].grad, parameters[2].grad = buffer[0], np.broadcast_to(np.float64(8), 2)
-    held = parameters[0].grad
-    for clip in (optim.clip_grad_norm_, optim.clip_grad_value_):
-        clip(parameters, 1.0)
-        assert held.data.tolist() == [8.0, -8.0] and (buffer == 8).all()
-    assert max(map(abs, parameters[2].grad.data.tolist())) < 1
+    held = parameters[0].grad, parameters[3].grad.data, parameters[4].grad.data[:]
+    clip(parameters, 1.0)
+    assert all(np.asarray(gradient).tolist() == [8.0, -8.0] for gradient in held) and (buffer == 8).all()
+    assert all(0 < abs(entry) <= 1 for p in parameters for entry in p.grad.data.tolist())
+
+
+@pytest.mark.parametrize("clip", [optim.clip_grad_norm_, optim.clip_grad_value_])
+def test_gradients_that_nobody_looks_at_are_clipped_in_their_own_memory(clip: Callable[..., Any]) -> None:
+    (parameter,) = with_gradients([8.0, -8.0])
+    before = parameter.grad.data.ctypes.data
+    clip([parameter], 1.0)
+    assert parameter.grad.data.ctypes.data == before and abs(parameter.grad.data[0]) <= 1
+
+
+def test_a_clipped_gradient_of_a_gradient_pass_is_a_value_only() -> None:
+    x = Tensor([2.0], requires_grad=True)
+    (x * x * x).sum().backward(create_graph=True)
+    optim.clip_grad_norm_([x], 6.0)
+    assert x.grad.data == pytest.approx([6.0]) and not x.grad.requires_grad
 
 
 def test_tensors_pairs_and_one_tensor_are_taken() -> None:
