@@ -94,7 +94,8 @@ def minimize(
             ``backward`` itself.
         parameters: a module; tensors, also as (name, tensor) pairs; or arrays. Tensors that require no gradient stay as
             they are.
-        method: SciPy's name for it, in capitals or not.
+        method: SciPy's name for it, in capitals or not. dogleg wants a Hessian that is positive definite, and
+            trust-exact may also move along directions in which the loss does not change.
         bounds: a pair (low, high) of numbers, of arrays or of None, for all parameters; or a structure like that of the
             parameters (by name for a module; names may be missing) with pairs. For a vector also a list with one pair
             for each entry. The start is moved into them; COBYLA and trust-constr may leave them on their way.

@@ -18,10 +18,10 @@ from autodiff import Tensor, custom_gradient, grad, no_grad
 from autodiff.testing.strategies import arrays, lattice, shapes
 from optim.minimize import METHODS, WITHOUT_SECOND
 
-GRADIENT = [m.name for m in METHODS.values() if m.gradient]
-SECOND = [m.name for m in METHODS.values() if m.second]
-BOUNDED = [m.name for m in METHODS.values() if m.bounds]
-EVERY = [m.name for m in METHODS.values()]
+SECOND = ["Newton-CG", "trust-ncg", "trust-krylov", "trust-constr", "dogleg", "trust-exact"]
+GRADIENT = ["CG", "BFGS", "L-BFGS-B", "TNC", "SLSQP", *SECOND]
+EVERY = ["Nelder-Mead", "Powell", "COBYLA", "COBYQA", *GRADIENT]
+BOUNDED = ["Nelder-Mead", "Powell", "COBYLA", "COBYQA", "L-BFGS-B", "TNC", "SLSQP", "trust-constr"]
 OPTIONS = {"COBYLA": {"rhobeg": 0.1}, "COBYQA": {"final_tr_radius": 1e-7}, "TNC": {"maxfun": 1000}}
 START = np.array([1.3, 0.7])
 
@@ -254,6 +254,20 @@ def test_frozen_parameters_stay_as_they_are_and_unused_ones_have_gradient_zero()
     assert not result.jac["0.weight"].any() and not result.jac["2.unused"].any() and result.jac["2.weight"].any()
 
 
+@pytest.mark.parametrize("method", sorted({*SECOND} - {"dogleg", "trust-exact"}))
+def test_unused_parameters_stay_where_second_derivatives_are_taken(method):
+    start = {"used": np.array([2.0, -1.0]), "unused": np.array([5.0])}
+    result = optim.minimize(lambda p: np.sum((p["used"] - 1) ** 4 + p["used"] ** 2), start, method)
+    assert result.x["unused"] == 5.0 and result.jac["unused"] == 0.0
+    np.testing.assert_allclose(result.x["used"], [0.41024, 0.41024], atol=1e-2)
+
+
+@pytest.mark.parametrize("method", sorted({*EVERY} - {*BOUNDED}))
+def test_methods_that_ignore_bounds_refuse_them(method):
+    with pytest.raises(ValueError, match=f"{method} ignores bounds; methods that respect them are Nelder-Mead, Powell"):
+        optim.minimize(rosenbrock, START, method, bounds=(0, 1))
+
+
 def test_recording_is_on_in_the_loss_whatever_it_is_outside_and_losses_may_differentiate():
     with no_grad():
         assert optim.minimize(lambda x: (x - 1) ** 2, 0.0).success
@@ -404,8 +418,14 @@ def test_callback_sees_each_iterate_in_the_callers_structure_and_may_stop(method
 @pytest.mark.parametrize("method", EVERY)
 def test_callback_that_returns_true_ends_the_run_and_one_that_returns_anything_else_does_not(method):
     calls = []
-    result = optim.minimize(rosenbrock, START, method, callback=lambda r: calls.append(r) or np.bool_(len(calls) == 3))
-    assert len(calls) == result.nit == 3
+    evaluations = []
+
+    def loss(x):
+        evaluations.append(x)
+        return rosenbrock(x)
+
+    result = optim.minimize(loss, START, method, callback=lambda r: calls.append(r) or np.bool_(len(calls) == 3))
+    assert len(calls) == result.nit == 3 and len(evaluations) == result.nfev
     assert result.success is False and result.message == "`callback` returned True." and result.status == 99
     assert optim.minimize(rosenbrock, START, method, options=OPTIONS.get(method), callback=lambda r: r.fun + 1).success
 
@@ -436,6 +456,16 @@ def test_callback_sees_what_scipys_callback_sees():
         rosenbrock, START, jac=scipy.optimize.rosen_der, method="BFGS", callback=lambda x: theirs.append(x)
     )
     np.testing.assert_allclose(ours, theirs, atol=1e-6)
+
+
+@pytest.mark.parametrize("method", EVERY)
+def test_a_callback_costs_no_evaluation_of_the_loss(method):
+    def evaluations(callback):
+        calls = []
+        optim.minimize(lambda x: calls.append(0) or rosenbrock(x), START, method, callback=callback)
+        return len(calls)
+
+    assert evaluations(lambda result: None) == evaluations(None)
 
 
 def test_too_many_iterations_are_told_in_the_result_only():
