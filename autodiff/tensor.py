@@ -175,7 +175,7 @@ class Tensor:
     @property
     def grad(self) -> Tensor | None:
         """The gradient accumulated by ``backward``, or None; only leaves and tensors with ``retain_grad`` have one."""
-        leaf = self._leaf()
+        leaf = self._node if type(self._node) is Leaf else self._leaf()
         return None if leaf is None else leaf.grad
 
     @grad.setter

@@ -156,8 +156,9 @@ def train(
     optimizer = optim.Adam(model.parameters(), lr=lr)
     count = len(training.labels)
     starts = range(0, count, batch_size)
+    scheduler = optim.LinearLR(optimizer, 1.0, 0.0, total_iters=epochs * len(starts))
     history: list[Epoch] = []
-    with tqdm(total=epochs * len(starts), unit=" batches") as progress:
+    with tqdm(total=scheduler.total_iters, unit=" batches") as progress:
         for epoch in range(epochs):
             progress.set_description(f"epoch {epoch + 1}/{epochs}")
             order = rng.permutation(count)
@@ -170,8 +171,8 @@ def train(
                 loss = criterion(logits, labels)
                 optimizer.zero_grad()
                 loss.backward()
-                optimizer.param_groups[0]["lr"] = lr * (1 - progress.n / progress.total)
                 optimizer.step()
+                scheduler.step()
                 total_loss += loss.item() * len(batch)
                 right += int(np.sum(np.argmax(logits, axis=1) == labels))
                 progress.update()

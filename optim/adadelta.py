@@ -11,8 +11,10 @@ from .optimizer import (
     Params,
     State,
     Values,
+    Work,
     check_at_least_zero,
     check_fractions,
+    check_switches,
     penalised,
 )
 
@@ -42,19 +44,21 @@ class Adadelta(Optimizer):
 
     def check(self, h: Values) -> None:
         check_at_least_zero("Adadelta", h, "lr", "eps", "weight_decay")
+        check_switches("Adadelta", h, "maximize")
         check_fractions("Adadelta", h, "rho")
 
     def buffers(self, h: Values, shape: tuple[int, ...]) -> dict[str, float]:
         return {"v": 0.0, "u": 0.0}
 
-    def update(self, h: Values, s: State, theta: Array, g: Array, a: Array, b: Array) -> None:
+    def update(self, h: Values, s: State, theta: Array, g: Array, work: Work) -> None:
+        a, b, add = work
         lr, rho, eps = h["lr"], h["rho"], h["eps"]
         v, u = s["v"], s["u"]
         g = penalised(h, theta, g, out=a)
 
         v *= rho
         np.multiply(g, g, out=b)
-        v += np.multiply(b, 1 - rho, out=b)
+        add(v, 1 - rho, b)
 
         np.sqrt(np.add(v, eps, out=b), out=b)
         delta = np.divide(g, b, out=b)
@@ -62,5 +66,5 @@ class Adadelta(Optimizer):
 
         u *= rho
         np.multiply(delta, delta, out=a)
-        u += np.multiply(a, 1 - rho, out=a)
-        theta -= np.multiply(delta, lr, out=a)
+        add(u, 1 - rho, a)
+        add(theta, -lr, delta)

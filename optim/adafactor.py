@@ -9,7 +9,18 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .optimizer import Array, Nonfinite, Optimizer, Params, State, Values, are_numbers, check_at_least_zero
+from .optimizer import (
+    Array,
+    Nonfinite,
+    Optimizer,
+    Params,
+    State,
+    Values,
+    Work,
+    are_numbers,
+    check_at_least_zero,
+    check_switches,
+)
 
 
 class Adafactor(Optimizer):
@@ -43,6 +54,7 @@ class Adafactor(Optimizer):
 
     def check(self, h: Values) -> None:
         check_at_least_zero("Adafactor", h, "lr", "weight_decay")
+        check_switches("Adafactor", h, "maximize")
         if not (are_numbers(h["beta2_decay"]) and h["beta2_decay"] <= 0):
             raise ValueError(f"Adafactor: beta2_decay is a number that is not positive, not {h['beta2_decay']!r}")
         if not (are_numbers(h["d"]) and h["d"] >= 1):
@@ -62,10 +74,10 @@ class Adafactor(Optimizer):
     def buffer_shape(self, name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
         return {"R": (*shape[:-1], 1), "C": (*shape[:-2], 1, *shape[-1:]), "V": shape}[name]
 
-    def update(self, h: Values, s: State, theta: Array, g: Array, a: Array, b: Array) -> None:
+    def update(self, h: Values, s: State, theta: Array, g: Array, work: Work) -> None:
         if not theta.size:
             return
-        lr, t, (eps1, eps2) = h["lr"], s["t"], h["eps"]
+        lr, t, (eps1, eps2), a = h["lr"], s["t"], h["eps"], work.a
         eps1 = float(np.finfo(theta.dtype).eps) if eps1 is None else eps1
         share = t ** h["beta2_decay"]  # 1 - beta2
         alpha = max(eps2, math.sqrt(_squares(theta) / theta.size)) * min(lr, 1 / math.sqrt(t))

@@ -6,7 +6,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from .optimizer import Array, Nonfinite, Optimizer, Params, State, Values, check_at_least_zero, penalised
+from .optimizer import (
+    Array,
+    Nonfinite,
+    Optimizer,
+    Params,
+    State,
+    Values,
+    Work,
+    check_at_least_zero,
+    check_switches,
+    penalised,
+)
 
 
 class Adagrad(Optimizer):
@@ -42,15 +53,17 @@ class Adagrad(Optimizer):
 
     def check(self, h: Values) -> None:
         check_at_least_zero("Adagrad", h, "lr", "lr_decay", "weight_decay", "initial_accumulator_value", "eps")
+        check_switches("Adagrad", h, "maximize")
 
     def buffers(self, h: Values, shape: tuple[int, ...]) -> dict[str, float]:
         return {"G": h["initial_accumulator_value"]}
 
-    def update(self, h: Values, s: State, theta: Array, g: Array, a: Array, b: Array) -> None:
+    def update(self, h: Values, s: State, theta: Array, g: Array, work: Work) -> None:
+        a, b, add = work
         G = s["G"]
         g = penalised(h, theta, g, out=a)
         G += np.multiply(g, g, out=b)
         np.sqrt(G, out=b)
         b += h["eps"]
         np.divide(g, b, out=b)
-        theta -= np.multiply(b, h["lr"] / (1 + (s["t"] - 1) * h["lr_decay"]), out=b)
+        add(theta, -h["lr"] / (1 + (s["t"] - 1) * h["lr_decay"]), b)

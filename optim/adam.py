@@ -12,7 +12,19 @@ import math
 
 import numpy as np
 
-from .optimizer import Array, Nonfinite, Optimizer, Params, State, Values, check_at_least_zero, check_betas, decayed
+from .optimizer import (
+    Array,
+    Nonfinite,
+    Optimizer,
+    Params,
+    State,
+    Values,
+    Work,
+    check_at_least_zero,
+    check_betas,
+    check_switches,
+    decayed,
+)
 
 
 class Adam(Optimizer):
@@ -53,21 +65,23 @@ class Adam(Optimizer):
 
     def check(self, h: Values) -> None:
         check_at_least_zero(type(self).__name__, h, "lr", "eps", "weight_decay")
+        check_switches(type(self).__name__, h, "amsgrad", "maximize", "decoupled_weight_decay")
         check_betas(type(self).__name__, h)
 
     def buffers(self, h: Values, shape: tuple[int, ...]) -> dict[str, float]:
         return {"m": 0.0, "v": 0.0, "v_max": 0.0} if h["amsgrad"] else {"m": 0.0, "v": 0.0}
 
-    def update(self, h: Values, s: State, theta: Array, g: Array, a: Array, b: Array) -> None:
+    def update(self, h: Values, s: State, theta: Array, g: Array, work: Work) -> None:
+        a, b, add = work
         lr, (beta1, beta2), eps = h["lr"], h["betas"], h["eps"]
         t, m, v = s["t"], s["m"], s["v"]
         g = decayed(h, theta, g, out=a)
 
         m *= beta1
-        m += np.multiply(g, 1 - beta1, out=b)
+        add(m, 1 - beta1, g)
         v *= beta2
         np.multiply(g, g, out=b)
-        v += np.multiply(b, 1 - beta2, out=b)
+        add(v, 1 - beta2, b)
         if h["amsgrad"]:
             v = np.maximum(s["v_max"], v, out=s["v_max"])
 
@@ -76,7 +90,7 @@ class Adam(Optimizer):
         np.sqrt(v, out=b)
         b += eps * root
         np.divide(m, b, out=b)
-        theta -= np.multiply(b, lr * root / (1 - beta1**t), out=b)
+        add(theta, -lr * root / (1 - beta1**t), b)
 
 
 class AdamW(Adam):

@@ -8,7 +8,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from .optimizer import Array, Nonfinite, Optimizer, Params, State, Values, check_at_least_zero, check_betas, penalised
+from .optimizer import (
+    Array,
+    Nonfinite,
+    Optimizer,
+    Params,
+    State,
+    Values,
+    Work,
+    check_at_least_zero,
+    check_betas,
+    check_switches,
+    penalised,
+)
 
 
 class Adamax(Optimizer):
@@ -36,20 +48,22 @@ class Adamax(Optimizer):
 
     def check(self, h: Values) -> None:
         check_at_least_zero("Adamax", h, "lr", "eps", "weight_decay")
+        check_switches("Adamax", h, "maximize")
         check_betas("Adamax", h)
 
     def buffers(self, h: Values, shape: tuple[int, ...]) -> dict[str, float]:
         return {"m": 0.0, "u": 0.0}
 
-    def update(self, h: Values, s: State, theta: Array, g: Array, a: Array, b: Array) -> None:
+    def update(self, h: Values, s: State, theta: Array, g: Array, work: Work) -> None:
+        a, b, add = work
         lr, (beta1, beta2), eps = h["lr"], h["betas"], h["eps"]
         t, m, u = s["t"], s["m"], s["u"]
         g = penalised(h, theta, g, out=a)
         m *= beta1
-        m += np.multiply(g, 1 - beta1, out=b)
+        add(m, 1 - beta1, g)
         u *= beta2
         np.abs(g, out=b)
         b += eps
         np.maximum(u, b, out=u)
         np.divide(m, u, out=b)
-        theta -= np.multiply(b, lr / (1 - beta1**t), out=b)
+        add(theta, -lr / (1 - beta1**t), b)

@@ -7,7 +7,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from .optimizer import Array, Nonfinite, Optimizer, Params, State, Values, check_at_least_zero, penalised
+from .optimizer import (
+    Array,
+    Nonfinite,
+    Optimizer,
+    Params,
+    State,
+    Values,
+    Work,
+    check_at_least_zero,
+    check_switches,
+    penalised,
+)
 
 
 class ASGD(Optimizer):
@@ -15,7 +26,8 @@ class ASGD(Optimizer):
 
     ``eta = lr / (1 + lambd lr (t - 1))**alpha``, ``theta -= eta (g + lambd theta)``, ``ax += mu (theta - ax)`` with
     ``mu = 1 / max(1, t - 1 - t0)``: ``ax = theta`` up to step ``t0 + 2``, where the average begins. The gradient g
-    includes ``weight_decay theta``; it is ``-g`` with ``maximize``.
+    includes ``weight_decay theta``; it is ``-g`` with ``maximize``. A changed ``lr`` holds from the next step on; in
+    PyTorch, which keeps eta, from the step after it.
 
     Raises ValueError for a negative hyper-parameter.
     """
@@ -37,19 +49,21 @@ class ASGD(Optimizer):
 
     def check(self, h: Values) -> None:
         check_at_least_zero("ASGD", h, "lr", "lambd", "alpha", "t0", "weight_decay")
+        check_switches("ASGD", h, "maximize")
 
     def buffers(self, h: Values, shape: tuple[int, ...]) -> dict[str, float]:
         return {"ax": 0.0}
 
-    def update(self, h: Values, s: State, theta: Array, g: Array, a: Array, b: Array) -> None:
+    def update(self, h: Values, s: State, theta: Array, g: Array, work: Work) -> None:
+        a, b, add = work
         lr, lambd, t, ax = h["lr"], h["lambd"], s["t"], s["ax"]
         eta = lr / (1 + lambd * lr * (t - 1)) ** h["alpha"]
         mu = 1 / max(1, t - 1 - h["t0"])
         g = penalised(h, theta, g, out=a)
         theta *= 1 - lambd * eta
-        theta -= np.multiply(g, eta, out=a)
+        add(theta, -eta, g)
         if mu == 1:
             np.copyto(ax, theta)
         else:
             np.subtract(theta, ax, out=b)
-            ax += np.multiply(b, mu, out=b)
+            add(ax, mu, b)

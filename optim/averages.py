@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
+from functools import partial
 from numbers import Integral
 from typing import Any, Self
 
@@ -22,7 +23,7 @@ from autodiff import Tensor, no_grad
 
 from . import schedules
 from .optimizer import Optimizer
-from .packs import BLOCK
+from .packs import BLOCK, fastest_add
 from .scheduler import FactorLR, per_group
 from .schedules import Strategy
 
@@ -33,43 +34,30 @@ MultiAvgFn = Callable[[list[np.ndarray], list[np.ndarray], int], None]
 def get_ema_avg_fn(decay: float = 0.999) -> AvgFn:
     """The exponential moving average of one array: ``decay * averaged + (1 - decay) * current``."""
     _check_decay(decay)
-
-    def ema_update(averaged: np.ndarray, current: np.ndarray, num_averaged: int) -> np.ndarray:
-        return decay * averaged + (1 - decay) * current
-
-    return ema_update
+    return partial(_ema, decay)
 
 
 def get_swa_avg_fn() -> AvgFn:
     """The mean of one array over all times: ``averaged + (current - averaged) / (num_averaged + 1)``."""
-
-    def swa_update(averaged: np.ndarray, current: np.ndarray, num_averaged: int) -> np.ndarray:
-        return averaged + (current - averaged) / (num_averaged + 1)
-
-    return swa_update
+    return _swa
 
 
 def get_ema_multi_avg_fn(decay: float = 0.999) -> MultiAvgFn:
     """The exponential moving averages of many arrays, in place: ``averaged += (1 - decay) * (current - averaged)``."""
     _check_decay(decay)
-
-    def ema_update(averaged: list[np.ndarray], current: list[np.ndarray], num_averaged: int) -> None:
-        move(averaged, current, 1 - decay)
-
-    return ema_update
+    return partial(_ema_of_all, decay)
 
 
 def get_swa_multi_avg_fn() -> MultiAvgFn:
     """The means of many arrays over all times, in place: ``averaged += (current - averaged) / (num_averaged + 1)``."""
-
-    def swa_update(averaged: list[np.ndarray], current: list[np.ndarray], num_averaged: int) -> None:
-        move(averaged, current, 1 / (num_averaged + 1))
-
-    return swa_update
+    return _swa_of_all
 
 
 class AveragedModel:
     """A copy of a model whose parameters are averages of the model's, as they were at each ``update_parameters``.
+
+    It is called as the model is. Whatever else a model has is the copy's: ``averaged.named_parameters()`` has the
+    model's names (PyTorch's begin with ``module.``).
 
     >>> import numpy as np
     >>> from nn import Linear
@@ -111,13 +99,10 @@ class AveragedModel:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.module(*args, **kwargs)
 
-    def parameters(self) -> Iterator[Tensor]:
-        """The averages."""
-        return self.module.parameters()
-
-    def modules(self) -> Iterator[Any]:
-        """The modules of the copy."""
-        return self.module.modules()
+    def __getattr__(self, name: str) -> Any:
+        if name == "module" or name.startswith("__"):  # asked for by copy and pickle, before there is a module
+            raise AttributeError(name)
+        return getattr(self.module, name)
 
     def train(self, mode: bool = True) -> Self:
         """Put the copy into training, or out of it."""
@@ -127,6 +112,11 @@ class AveragedModel:
     def eval(self) -> Self:
         """Put the copy out of training: dropout and batch norm behave otherwise then."""
         return self.train(False)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Say whether the averages require gradients."""
+        self.module.requires_grad_(requires_grad)
+        return self
 
     def update_parameters(self, model: Any) -> None:
         """Take in the parameters that ``model`` has now.
@@ -199,8 +189,8 @@ class AveragedModel:
     def _pairs(self, model: Any) -> list[tuple[Tensor, Tensor]]:
         """The parameters here and those of the model."""
         own, theirs = dict(self.module.named_parameters()), dict(model.named_parameters())
-        shapes, given = ({name: p.shape for name, p in side.items()} for side in (own, theirs))
-        if shapes != given:
+        if own.keys() != theirs.keys() or any(a.shape != theirs[name].shape for name, a in own.items()):
+            shapes, given = ({name: p.shape for name, p in side.items()} for side in (own, theirs))
             differing = {name: side for side in (shapes, given) for name in side if shapes.get(name) != given.get(name)}
             names = ", ".join(f"{name} ({shapes.get(name)} and {given.get(name)})" for name in differing)
             raise ValueError(f"AveragedModel: the averages and the model have different parameters: {names}")
@@ -320,14 +310,29 @@ def move(averaged: list[np.ndarray], current: list[np.ndarray], weight: float) -
             average += weight * (array - average)
             continue
         if average.dtype not in scratch:
-            scratch[average.dtype] = np.empty(BLOCK, average.dtype)
+            scratch[average.dtype] = np.empty(BLOCK // average.itemsize, average.dtype)
         space = scratch[average.dtype]
         a, x = average.reshape(-1), array.reshape(-1)
-        for i in range(0, a.size, BLOCK):
-            part = a[i : i + BLOCK]
-            difference = np.subtract(x[i : i + BLOCK], part, out=space[: part.size])
-            difference *= weight
-            part += difference
+        for i in range(0, a.size, space.size):
+            part = a[i : i + space.size]
+            difference = np.subtract(x[i : i + space.size], part, out=space[: part.size])
+            fastest_add(average.dtype, difference)(part, weight, difference)
+
+
+def _ema(decay: float, averaged: np.ndarray, current: np.ndarray, num_averaged: int) -> np.ndarray:
+    return decay * averaged + (1 - decay) * current
+
+
+def _swa(averaged: np.ndarray, current: np.ndarray, num_averaged: int) -> np.ndarray:
+    return averaged + (current - averaged) / (num_averaged + 1)
+
+
+def _ema_of_all(decay: float, averaged: list[np.ndarray], current: list[np.ndarray], num_averaged: int) -> None:
+    move(averaged, current, 1 - decay)
+
+
+def _swa_of_all(averaged: list[np.ndarray], current: list[np.ndarray], num_averaged: int) -> None:
+    move(averaged, current, 1 / (num_averaged + 1))
 
 
 def _is_batch_norm(module: Any) -> bool:

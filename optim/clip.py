@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from numbers import Real
+from sys import getrefcount
+from typing import Any, Literal
 
 import numpy as np
 
@@ -17,7 +19,8 @@ from .packs import BLOCK
 def clip_grad_norm_(
     parameters: Tensor | Iterable[Tensor] | Iterable[tuple[str, Tensor]],
     max_norm: float,
-    norm_type: float = 2.0,
+    norm_type: float | Literal["inf"] = 2.0,
+    error_if_nonfinite: bool | None = None,
     *,
     nonfinite: Nonfinite = "raise",
 ) -> float:
@@ -28,10 +31,12 @@ def clip_grad_norm_(
 
     Args:
         parameters: tensors, or (name, tensor) pairs; those without a gradient are left alone.
-        max_norm: the greatest norm allowed.
-        norm_type: p, for the p-norm; ``inf`` for the largest absolute value.
-        nonfinite: what a norm that is NaN or inf does: "raise" an error that names the parameter (PyTorch's
-            ``error_if_nonfinite=True``), "skip" the scaling, or "ignore" it and scale by it (PyTorch's default).
+        max_norm: the greatest norm allowed; inf to look at the norm only.
+        norm_type: p, for the p-norm; inf, also as text, for the largest absolute value.
+        error_if_nonfinite: PyTorch's word: True is ``nonfinite="raise"``, False, its default, ``nonfinite="ignore"``.
+            It overrides ``nonfinite``.
+        nonfinite: what a norm that is NaN or inf does: "raise" an error that names the parameter, "skip" the scaling,
+            or "ignore" it and scale by it.
 
     Returns:
         The norm before it was clipped; it neither overflows nor underflows where a float64 does not.
@@ -41,17 +46,22 @@ def clip_grad_norm_(
             changed then.
     """
     what = "clip_grad_norm_"
+    if error_if_nonfinite is not None:
+        nonfinite = "raise" if error_if_nonfinite else "ignore"
     _check(what, nonfinite, max_norm=max_norm)
-    if not norm_type > 0:
+    if norm_type == "inf":
+        norm_type = math.inf
+    if not (isinstance(norm_type, Real) and norm_type > 0):
         raise ValueError(f"{what}: norm_type is a number above 0, or inf, not {norm_type!r}")
     named = _with_gradients(what, parameters)
     with np.errstate(all="ignore"):
         total = _norm(np.array([_norm(p.grad.data, norm_type) for p in named.values()]), norm_type)
         if not math.isfinite(total) and not _goes_on(what, nonfinite, named, total):
             return total
-        coefficient = max_norm / (total + 1e-6)
+        coefficient = float(max_norm / (total + 1e-6))
         if not coefficient >= 1:
-            _replace(named, [p.grad.data * coefficient for p in named.values()])
+            for p in named.values():
+                _change(p, np.multiply, coefficient)
     return total
 
 
@@ -80,15 +90,16 @@ def clip_grad_value_(
     if not math.isfinite(greatest) and not _goes_on(what, nonfinite, named, greatest):
         return
     if not greatest <= clip_value:
-        _replace(named, [np.clip(p.grad.data, -clip_value, clip_value) for p in named.values()])
+        for p in named.values():
+            _change(p, np.clip, -clip_value, clip_value)
 
 
 def _check(what: str, nonfinite: Nonfinite, **bounds: float) -> None:
     if nonfinite not in ("raise", "skip", "ignore"):
         raise ValueError(f"{what}: nonfinite is 'raise', 'skip' or 'ignore', not {nonfinite!r}")
     for name, value in bounds.items():
-        if not 0 <= value < math.inf:
-            raise ValueError(f"{what}: {name} is a finite number of at least 0, not {value!r}")
+        if not (isinstance(value, Real) and value >= 0):
+            raise ValueError(f"{what}: {name} is a number of at least 0, not {value!r}")
 
 
 def _with_gradients(what: str, parameters: Any) -> dict[str, Any]:
@@ -122,20 +133,46 @@ def _goes_on(what: str, nonfinite: Nonfinite, named: dict[str, Any], value: floa
     raise ValueError(f"{what}: the norm of all gradients is {value}; nothing was changed")
 
 
-def _replace(named: dict[str, Any], gradients: list[np.ndarray]) -> None:
-    for p, g in zip(named.values(), gradients):
-        p.grad = g
+def _change(p: Tensor, function: Callable[..., np.ndarray], *operands: float) -> None:
+    """Replace the gradient by a function of it, in its own memory where nobody else can see that."""
+    alone = _references(p) == ALONE
+    g: Any = p.grad
+    if alone and not g.requires_grad:
+        out = g.writable()
+        g.data = function(g.data, *operands, out=out)
+    else:
+        p.grad = function(g.data, *operands)
+
+
+def _references(p: Tensor) -> int:
+    g = p.grad
+    return getrefcount(g)
+
+
+def _references_of_a_new_gradient() -> int:
+    p = Tensor(0.0, requires_grad=True)
+    p.grad = Tensor(0.0)
+    return _references(p)
+
+
+ALONE = _references_of_a_new_gradient()
+"""The number of references to a gradient that only its parameter refers to."""
 
 
 def _norm(g: np.ndarray, p: float) -> float:
-    """The p-norm of all entries; where powers may overflow or underflow, of the entries over the largest of them."""
+    """The p-norm of all entries; where powers may overflow or underflow, of the entries over the largest of them.
+
+    In blocks: float32 sums of many entries are inexact, and float64 powers of all entries a waste of memory.
+    """
     flat = g.ravel(order="K")
-    if p == 2 and flat.dtype.itemsize >= 4:
-        parts = (flat[i : i + BLOCK] for i in range(0, flat.size, BLOCK))  # float32 sums of many entries are inexact
-        square = sum(float(part.dot(part)) for part in parts)
+    step = BLOCK // flat.itemsize
+    blocks = [flat[i : i + step] for i in range(0, flat.size, step)]
+    if p == 2 and flat.itemsize >= 4:
+        square = sum([float(block.dot(block)) for block in blocks])
         if 1e-20 < square < math.inf:  # far from what float32 calls 0, so that no entry that counts was lost
             return math.sqrt(square)
-    largest = float(np.max(np.abs(flat), initial=0.0))
+    largest = float(np.max([np.max(np.abs(block)) for block in blocks], initial=0.0))
     if p == math.inf or largest == 0 or not math.isfinite(largest):
         return largest
-    return largest * float(np.sum((np.abs(flat, dtype=np.float64) / largest) ** p) ** (1 / p))
+    powers = sum(float(np.sum((np.abs(block, dtype=np.float64) / largest) ** p)) for block in blocks)
+    return largest * powers ** (1 / p)

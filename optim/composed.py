@@ -14,6 +14,8 @@ from .scheduler import LRScheduler
 class ChainedScheduler(LRScheduler):
     """Steps several schedulers, each of which goes on from the rates that the one before it has set.
 
+    If one of them fails, those before it have made their step.
+
     Raises ValueError if there is none, or they are not all for one optimiser.
     """
 

@@ -44,13 +44,19 @@ class CyclingLR(LRScheduler):
                 raise ValueError(f"{what}: base_momentum and max_momentum are numbers in [0, 1), not {momentum!r}")
 
     def _write(self, lrs: list[float]) -> None:
+        momentums = self.get_momentum() if self.cycle_momentum else []
+        for i, momentum in enumerate(momentums):
+            if not 0 <= momentum < 1:
+                raise ValueError(
+                    f"{type(self).__name__}: the momentum of group {i} at epoch {self.last_epoch} is {momentum}; a "
+                    "momentum is a number in [0, 1)"
+                )
         super()._write(lrs)
-        if self.cycle_momentum:
-            for group, momentum in zip(self.optimizer.param_groups, self.get_momentum()):
-                if self.use_beta1:
-                    group["betas"] = (momentum, *group["betas"][1:])
-                else:
-                    group["momentum"] = momentum
+        for group, momentum in zip(self.optimizer.param_groups, momentums):
+            if self.use_beta1:
+                group["betas"] = (momentum, *group["betas"][1:])
+            else:
+                group["momentum"] = momentum
 
     def _driven(self) -> tuple[str, ...]:
         return (("betas" if self.use_beta1 else "momentum"),) if self.cycle_momentum else ()
@@ -91,10 +97,12 @@ class CyclicLR(CyclingLR):
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> list[float]:
-        return [low + (high - low) * self._height() for low, high in zip(self.base_lrs, self.max_lrs)]
+        height = self._height()
+        return [low + (high - low) * height for low, high in zip(self.base_lrs, self.max_lrs)]
 
     def get_momentum(self) -> list[float]:
-        return [high - (high - low) * self._height() for low, high in zip(self.base_momentums, self.max_momentums)]
+        height = self._height()
+        return [high - (high - low) * height for low, high in zip(self.base_momentums, self.max_momentums)]
 
     def _height(self) -> float:
         up, down = self.step_size_up, self.step_size_down
@@ -111,7 +119,8 @@ class OneCycleLR(CyclingLR):
     ``cycle_momentum``, the momentum goes from ``max_momentum`` down to ``base_momentum`` and up again meanwhile. The
     greatest rates, the momenta, or both may be lists: one number for each group.
 
-    Raises ValueError when it is stepped more than ``total_steps`` times.
+    Making it sets the rates of step 0, so those of the last step come with ``step()`` number ``total_steps - 1``. The
+    one after the last batch is harmless: it keeps them, where PyTorch's rise again. Any further one is a ValueError.
     """
 
     def __init__(
@@ -159,10 +168,8 @@ class OneCycleLR(CyclingLR):
 
     def get_momentum(self) -> list[float]:
         ends = schedules.one_cycle_ends(self.total_steps, self.pct_start, self.three_phase)
-        return [
-            schedules.interpolate(self.last_epoch, (high, low, high, high), ends, self.anneal_strategy)
-            for low, high in zip(self.base_momentums, self.max_momentums)
-        ]
+        height = schedules.interpolate(self.last_epoch, (0.0, 1.0, 0.0, 0.0), ends, self.anneal_strategy)
+        return [high - (high - low) * height for low, high in zip(self.base_momentums, self.max_momentums)]
 
     def _find_base_lrs(self, last_epoch: int) -> list[float]:
         schedules.positive("OneCycleLR", div_factor=self.div_factor)

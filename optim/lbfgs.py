@@ -226,6 +226,7 @@ class LBFGS(Optimizer):
         """
         if closure is None:
             raise TypeError("LBFGS evaluates the loss several times in a step: pass a closure that computes it")
+        self._check_groups()
         h = self._checked_hyperparameters(self.param_groups[0])
         x = self._gather([parameter.data for parameter in self.param_groups[0]["params"]])
         if "g" in self._memory and self._memory["g"].shape != x.shape:

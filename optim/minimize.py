@@ -90,17 +90,19 @@ def minimize(
     and trust regions shorten their steps; ``result.nonfinite`` counts such points, ``result.message`` mentions them.
 
     Args:
-        loss: returns a single number, computed from the parameters by functions that record; it calls no ``backward``.
+        loss: returns a single number, computed from the parameters by functions that record; it does not call
+            ``backward`` itself.
         parameters: a module; tensors, also as (name, tensor) pairs; or arrays. Tensors that require no gradient stay as
             they are.
-        method: SciPy's name for it, in capitals or not.
+        method: SciPy's name for it, in capitals or not. dogleg wants a Hessian that is positive definite, and
+            trust-exact may also move along directions in which the loss does not change.
         bounds: a pair (low, high) of numbers, of arrays or of None, for all parameters; or a structure like that of the
             parameters (by name for a module; names may be missing) with pairs. For a vector also a list with one pair
             for each entry. The start is moved into them; COBYLA and trust-constr may leave them on their way.
         hessp: whether Newton-CG and trust-constr use products with the Hessian. All other methods that use second
             derivatives cannot do without.
         callback: called as ``callback(result)`` after each iteration with its ``x``, in the caller's structure, and
-            ``fun``; may raise StopIteration to end the run.
+            ``fun``; ends the run by StopIteration or by returning True (in SciPy that ends trust-constr only).
         tol, options: as in ``scipy.optimize.minimize``.
 
     Returns:
@@ -112,10 +114,17 @@ def minimize(
 
     Raises:
         ValueError: an unknown method, bounds for one that ignores them or that make no sense, no parameters, ones that
-            are not finite, a loss that is not a single number, that depends on no parameter, or is not finite at the
-            start.
-        TypeError: parameters that are not floating-point.
+            are not finite, a loss that is not a single number, that depends on no parameter, calls ``backward``, or is
+            not finite at the start.
+        TypeError: parameters that are not floating-point; a loss or callback that is no function, options that are no
+            dict.
     """
+    if not callable(loss):
+        raise TypeError(f"minimize: the loss is a function, not {loss!r}")
+    if not (callback is None or callable(callback)):
+        raise TypeError(f"minimize: the callback is a function, not {callback!r}")
+    if not (options is None or isinstance(options, Mapping)):
+        raise TypeError(f"minimize: options is a dict of {method}'s options, not {options!r}")
     chosen = METHODS.get(method.lower()) if isinstance(method, str) else None
     if chosen is None:
         known = ", ".join(m.name for m in METHODS.values())
@@ -241,12 +250,15 @@ class Objective:
     def _recorded(self) -> Any:
         """The loss, called from a transform: then a gradient that it takes itself depends on the parameters too."""
         results = []
+        before = [tensor.grad for tensor in self.sought]
 
         def call(unused: Tensor) -> Tensor:
             results.append(self.loss(*self.variables.arguments))
             return unused
 
         vjp(call, 0.0)
+        if any(tensor.grad is not None and tensor.grad is not old for tensor, old in zip(self.sought, before)):
+            raise ValueError("minimize: the loss set .grad of a parameter; it is not to call backward(), minimize does")
         return results[0]
 
     def _within(self, x: np.ndarray) -> bool:
@@ -338,16 +350,18 @@ class Reporter:
         known = [point for point in (objective.last, objective.best) if point is not None]
         point = next((point for point in known if np.array_equal(point.x, x)), None) or objective.at(x)
         try:
-            self.callback(scipy.optimize.OptimizeResult(x=objective.variables.structured(x), fun=point.value))
-        except StopIteration as stop:
-            message, status = "`callback` raised `StopIteration`.", 99  # SciPy's own
-            result = scipy.optimize.OptimizeResult(success=False, message=message, status=status)
+            told = self.callback(scipy.optimize.OptimizeResult(x=objective.variables.structured(x), fun=point.value))
+            message = "`callback` returned True." if isinstance(told, (bool, np.bool_)) and told else None
+        except StopIteration:
+            message = "`callback` raised `StopIteration`."  # SciPy's words, and its status
+        if message:
+            result = scipy.optimize.OptimizeResult(success=False, message=message, status=99)
             result.nit, result.nfev = self.calls, objective.evaluations
-            raise _Stopped(result) from stop
+            raise _Stopped(result)
 
 
 class _Stopped(Exception):
-    """The callback raised StopIteration, which not every method of SciPy understands."""
+    """The callback ended the run, in a way that not every method of SciPy understands."""
 
     def __init__(self, result: Any) -> None:
         self.result = result

@@ -19,9 +19,11 @@ from .optimizer import (
     Params,
     State,
     Values,
+    Work,
     check_at_least_zero,
     check_fractions,
     check_numbers,
+    check_switches,
 )
 
 
@@ -68,6 +70,7 @@ class Muon(Optimizer):
 
     def check(self, h: Values) -> None:
         check_at_least_zero("Muon", h, "lr", "weight_decay", "eps")
+        check_switches("Muon", h, "nesterov")
         check_fractions("Muon", h, "momentum")
         check_numbers("Muon", h, "ns_coefficients", 3)
         if not (isinstance(h["ns_steps"], int) and 0 <= h["ns_steps"] < 100):
@@ -85,7 +88,7 @@ class Muon(Optimizer):
     def buffers(self, h: Values, shape: tuple[int, ...]) -> dict[str, float]:
         return {"B": 0.0}
 
-    def update(self, h: Values, s: State, theta: Array, g: Array, a: Array, b: Array) -> None:
+    def update(self, h: Values, s: State, theta: Array, g: Array, work: Work) -> None:
         lr, momentum, B = h["lr"], h["momentum"], s["B"]
         B *= momentum
         B += (1 - momentum) * g

@@ -16,8 +16,10 @@ from .optimizer import (
     Params,
     State,
     Values,
+    Work,
     check_at_least_zero,
     check_betas,
+    check_switches,
     decayed,
 )
 
@@ -60,6 +62,7 @@ class NAdam(Optimizer):
 
     def check(self, h: Values) -> None:
         check_at_least_zero("NAdam", h, "lr", "eps", "weight_decay", "momentum_decay")
+        check_switches("NAdam", h, "decoupled_weight_decay", "maximize")
         check_betas("NAdam", h)
 
     def buffers(self, h: Values, shape: tuple[int, ...]) -> dict[str, float]:
@@ -69,21 +72,22 @@ class NAdam(Optimizer):
         super().advance(h, s)
         s["mu_product"] = s.get("mu_product", 1.0) * _mu(h, s["t"])
 
-    def update(self, h: Values, s: State, theta: Array, g: Array, a: Array, b: Array) -> None:
+    def update(self, h: Values, s: State, theta: Array, g: Array, work: Work) -> None:
+        a, b, add = work
         lr, (beta1, beta2), eps = h["lr"], h["betas"], h["eps"]
         t, m, v, mu_product = s["t"], s["m"], s["v"], s["mu_product"]
         mu, mu_next = _mu(h, t), _mu(h, t + 1)
         g = decayed(h, theta, g, out=a)
 
         m *= beta1
-        m += np.multiply(g, 1 - beta1, out=b)
+        add(m, 1 - beta1, g)
         v *= beta2
         np.multiply(g, g, out=b)
-        v += np.multiply(b, 1 - beta2, out=b)
+        add(v, 1 - beta2, b)
 
         root = math.sqrt(1 - beta2**t)
         np.multiply(m, lr * root * mu_next / (1 - mu_product * mu_next), out=b)
-        b += np.multiply(g, lr * root * (1 - mu) / (1 - mu_product), out=a)
+        add(b, lr * root * (1 - mu) / (1 - mu_product), g)
         np.sqrt(v, out=a)
         a += eps * root
         theta -= np.divide(b, a, out=b)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
+from operator import is_not
 from typing import Any, Literal
 
 import numpy as np
 
 from autodiff import Tensor, enable_grad
 
-from .packs import Pack, Scratch, packed
+from .packs import Pack, Scratch, Work, packed
 
 Nonfinite = Literal["raise", "skip", "ignore"]
 Array = np.ndarray
@@ -18,6 +19,8 @@ Values = Mapping[str, Any]
 """Hyper-parameters by name."""
 State = dict[str, Any]
 """Numbers and arrays by name."""
+BESIDE = ("params", "names", "initial_lr")
+"""What a group has beside its hyper-parameters; ``initial_lr`` is for schedulers, which may also bring it."""
 Params = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[dict[str, Any]]
 
 
@@ -52,6 +55,7 @@ class Optimizer:
         self.skipped = False
         self.defaults = defaults
         self.param_groups: list[dict[str, Any]] = []
+        self._added: list[tuple[dict[str, Any], list[str], list[Tensor]]] = []
         self._packs: list[list[Pack]] = []
         self._checked: list[tuple[list, dict[str, Any]]] = []
         self._checked_hyperparameters(defaults)
@@ -75,10 +79,11 @@ class Optimizer:
         """Change the numbers in the state, once for each step of a parameter: ``t`` counts its steps from 1."""
         s["t"] = s.get("t", 0) + 1
 
-    def update(self, h: Values, s: State, theta: Array, g: Array, a: Array, b: Array) -> None:
+    def update(self, h: Values, s: State, theta: Array, g: Array, work: Work) -> None:
         """Write the new values of some entries into ``theta``, and the new state into the arrays in ``s``.
 
-        ``h`` are the hyper-parameters, ``g`` the gradient, which is not to be changed, ``a`` and ``b`` free memory.
+        ``h`` are the hyper-parameters, ``g`` the gradient, which is not to be changed, ``work`` two free arrays and
+        ``add(y, c, x)``, which is ``y += c x``.
         """
         raise NotImplementedError(f"{type(self).__name__} has no update")
 
@@ -91,20 +96,18 @@ class Optimizer:
             ValueError, TypeError: as when the optimiser is made; nothing has changed then.
         """
         what = type(self).__name__
-        extra = {"initial_lr": group["initial_lr"]} if "initial_lr" in group else {}  # for a scheduler that goes on
-        unknown = [key for key in group if key not in (*self.defaults, *extra, "params")]
-        if unknown or "params" not in group:
-            raise ValueError(
-                f"{what}: a group has 'params' and may have {', '.join(self.defaults)}; this one has {[*group]}"
-            )
+        if "params" not in group:
+            raise ValueError(f"{what}: a group has 'params'; this one has {[*group]}")
+        self._check_groups()
         known = {name: t for g in self.param_groups for name, t in zip(g["names"], g["params"])}
-        new = _named(group["params"], what, known)
-        hyperparameters = {key: group.get(key, default) for key, default in self.defaults.items()}
-        self._checked_hyperparameters(hyperparameters)
+        new = _named(group["params"], what, known, len(self.param_groups))
+        names, tensors = [*new], [*new.values()]
+        new_group = {**self.defaults, **group, "params": tensors, "names": names}
+        self._checked_hyperparameters(new_group)
         for name, parameter in new.items():
             self.check_parameter(name, parameter)
-        names, tensors = [*new], [*new.values()]
-        self.param_groups.append({"params": tensors, "names": names, **hyperparameters, **extra})
+        self.param_groups.append(new_group)
+        self._added.append((new_group, [*names], [*tensors]))
         self._set_packs([*self._packs, packed(names, tensors, [{} for _ in names], self.elementwise)])
         self._checked.append(([], {}))
 
@@ -122,7 +125,7 @@ class Optimizer:
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Change every parameter that has a gradient; the others are left alone, and so is their state.
 
-        Everything is checked before anything changes.
+        Everything is checked before anything changes. (An interrupt from the keyboard may still come in the middle.)
 
         Args:
             closure: evaluates the model again, calls ``backward``, and returns the loss; called first.
@@ -153,12 +156,15 @@ class Optimizer:
 
     def _ready(self) -> list[tuple[Pack, dict[str, Any], list[np.ndarray]]] | None:
         """What is to be updated, with hyper-parameters and gradients, all checked; None if the step is skipped."""
+        self._check_groups()
         ready = []
         for i, group in enumerate(self.param_groups):
-            if len(group["params"]) != len(group["names"]):
-                raise ValueError(f"{type(self).__name__}: a group's parameters were changed; use add_param_group")
             values, h = self._checked[i]
-            if values != [*group.values()]:
+            try:
+                changed = values != [*group.values()]
+            except ValueError:  # an array, which has no truth value: what checks hyper-parameters will say so
+                changed = True
+            if changed:
                 h = self._checked_hyperparameters(group)
                 self._checked[i] = [h.get(key, value) for key, value in group.items()], h
             for pack in [*self._packs[i]]:
@@ -173,6 +179,24 @@ class Optimizer:
                     return None
                 ready.append((pack, h, gradients))
         return ready
+
+    def _check_groups(self) -> None:
+        """Raise ValueError unless groups and parameters are those that were added: the state belongs to them."""
+        what = type(self).__name__
+        if len(self.param_groups) != len(self._added):
+            raise ValueError(
+                f"{what}: {len(self._added)} groups were added, but param_groups has {len(self.param_groups)}; "
+                "add_param_group adds one; for fewer, make a new optimiser"
+            )
+        for i, (group, (added, names, tensors)) in enumerate(zip(self.param_groups, self._added)):
+            own = group.get("params", ())
+            if group is not added or len(own) != len(tensors) or any(map(is_not, own, tensors)):
+                raise ValueError(
+                    f"{what}: group {i} or a parameter of it was replaced; assign to the parameter's data instead, use "
+                    "add_param_group, or make a new optimiser"
+                )
+            if group.get("names") != names:
+                raise ValueError(f"{what}: the names of group {i} were changed; they tell what saved state belongs to")
 
     def _may_go_on(self, pack: Pack, gradients: list[np.ndarray]) -> bool:
         """Look closely at gradients that may be wrong: an error, False if the step is to be skipped, else True."""
@@ -222,8 +246,15 @@ class Optimizer:
         missing = [key for key in self.defaults if key not in given]
         if missing:
             raise ValueError(f"{type(self).__name__}: a group has lost its {', '.join(missing)}")
+        unknown = [key for key in given if key not in self.defaults and key not in BESIDE]
+        if unknown:
+            raise ValueError(
+                f"{type(self).__name__}: a group may have {', '.join(self.defaults)}; there is no {', '.join(unknown)}"
+            )
         h = {key: _plain(given[key]) for key in self.defaults}
         self.check(h)
+        for dtype in {parameter.dtype for parameter in given.get("params", ())}:
+            _check_eps(type(self).__name__, h, dtype)
         return h
 
     # The state
@@ -281,6 +312,8 @@ class Optimizer:
                 if name in states:
                     problems += self._problems(name, parameter, h, states[name])
         known = {name for group in self.param_groups for name in group["names"]}
+        if any(isinstance(name, int) for name in states):
+            problems.append("its parameters are numbers, as in PyTorch's, whose states have other entries")
         problems += [f"there is no parameter {name}" for name in states if name not in known]
         if problems:
             raise ValueError(f"load_state_dict of {type(self).__name__}: " + "; ".join(problems))
@@ -393,9 +426,18 @@ def check_numbers(what: str, h: Values, key: str, count: int) -> None:
         raise ValueError(f"{what}: {key} are {count} numbers, not {values!r}")
 
 
+def check_switches(what: str, h: Values, *keys: str) -> None:
+    """Raise ValueError for a hyper-parameter that is neither True nor False: the string "no" would count as true."""
+    for key in keys:
+        if h[key] not in (True, False):
+            raise ValueError(f"{what}: {key} is True or False, not {h[key]!r}")
+
+
 def are_numbers(*values: Any) -> bool:
-    """Whether these are finite numbers."""
-    return all(isinstance(value, (int, float)) and math.isfinite(value) for value in values)
+    """Whether these are finite numbers; a truth value is none."""
+    return all(
+        isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) for value in values
+    )
 
 
 def _groups(params: Any, what: str) -> list[Mapping[str, Any]]:
@@ -407,11 +449,11 @@ def _groups(params: Any, what: str) -> list[Mapping[str, Any]]:
     return items if all(isinstance(item, Mapping) for item in items) else [{"params": items}]
 
 
-def _named(params: Any, what: str, known: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _named(params: Any, what: str, known: Mapping[str, Tensor], number: int) -> dict[str, Tensor]:
     """The parameters of a new group by name; a parameter without a name is called by its number."""
     items = [params] if isinstance(params, Tensor) else list(params)
     if not items:
-        raise ValueError(f"{what} was given no parameters: {items!r}")
+        raise ValueError(f"{what} was given no parameters: {items!r} is all of group {number}; leave it out")
     found: dict[str, Tensor] = {}
     owners = {id(tensor): name for name, tensor in known.items()}
     for i, item in enumerate(items, start=len(known)):
@@ -427,6 +469,17 @@ def _named(params: Any, what: str, known: Mapping[str, Tensor]) -> dict[str, Ten
         found[name] = tensor
         owners[id(tensor)] = name
     return found
+
+
+def _check_eps(what: str, h: Values, dtype: np.dtype) -> None:
+    """Raise ValueError for an eps that rounds to nothing, or nearly so, beside numbers of this dtype."""
+    eps: Any = h.get("eps")
+    least = float(np.finfo(dtype).smallest_normal)
+    if are_numbers(eps) and 0 < eps < least:
+        raise ValueError(
+            f"{what}: eps={eps!r} is too small for {dtype} parameters, whose updates would be divided by 0; give at "
+            f"least {least:.1e}, or keep them in float32"
+        )
 
 
 def _all_finite(g: np.ndarray) -> bool:

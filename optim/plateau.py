@@ -58,6 +58,11 @@ class ReduceLROnPlateau(LRScheduler):
         self.last_epoch = 0
         self._last_lr = [group["lr"] for group in optimizer.param_groups]
 
+    @property
+    def in_cooldown(self) -> bool:
+        """Whether the next epoch is one in which nothing counts."""
+        return self.cooldown_counter > 0
+
     def step(self, metrics: Any) -> None:  # type: ignore[override]
         """Take in the metric of an epoch, a number or a tensor of one entry, and reduce the rates if it is time to."""
         current = float(metrics.item() if hasattr(metrics, "item") else metrics)
@@ -70,7 +75,7 @@ class ReduceLROnPlateau(LRScheduler):
             self.num_bad_epochs = 0
         else:
             self.num_bad_epochs += 1
-        if self.cooldown_counter > 0:
+        if self.in_cooldown:
             self.cooldown_counter -= 1
             self.num_bad_epochs = 0
         lrs = [group["lr"] for group in groups]

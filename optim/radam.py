@@ -15,8 +15,10 @@ from .optimizer import (
     Params,
     State,
     Values,
+    Work,
     check_at_least_zero,
     check_betas,
+    check_switches,
     decayed,
 )
 
@@ -58,30 +60,32 @@ class RAdam(Optimizer):
 
     def check(self, h: Values) -> None:
         check_at_least_zero("RAdam", h, "lr", "eps", "weight_decay")
+        check_switches("RAdam", h, "decoupled_weight_decay", "maximize")
         check_betas("RAdam", h)
 
     def buffers(self, h: Values, shape: tuple[int, ...]) -> dict[str, float]:
         return {"m": 0.0, "v": 0.0}
 
-    def update(self, h: Values, s: State, theta: Array, g: Array, a: Array, b: Array) -> None:
+    def update(self, h: Values, s: State, theta: Array, g: Array, work: Work) -> None:
+        a, b, add = work
         lr, (beta1, beta2), eps = h["lr"], h["betas"], h["eps"]
         t, m, v = s["t"], s["m"], s["v"]
         g = decayed(h, theta, g, out=a)
 
         m *= beta1
-        m += np.multiply(g, 1 - beta1, out=b)
+        add(m, 1 - beta1, g)
         v *= beta2
         np.multiply(g, g, out=b)
-        v += np.multiply(b, 1 - beta2, out=b)
+        add(v, 1 - beta2, b)
 
         step = lr / (1 - beta1**t)
         rho_inf = 2 / (1 - beta2) - 1
         rho = rho_inf - 2 * t * beta2**t / (1 - beta2**t)
         if rho <= 5:
-            theta -= np.multiply(m, step, out=b)
+            add(theta, -step, m)
             return
         r = math.sqrt((rho - 4) * (rho - 2) * rho_inf / ((rho_inf - 4) * (rho_inf - 2) * rho))
         np.sqrt(v, out=b)
         b += eps
         np.divide(m, b, out=b)
-        theta -= np.multiply(b, step * r * math.sqrt(1 - beta2**t), out=b)
+        add(theta, -step * r * math.sqrt(1 - beta2**t), b)

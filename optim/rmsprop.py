@@ -14,8 +14,10 @@ from .optimizer import (
     Params,
     State,
     Values,
+    Work,
     check_at_least_zero,
     check_fractions,
+    check_switches,
     penalised,
 )
 
@@ -57,23 +59,25 @@ class RMSprop(Optimizer):
 
     def check(self, h: Values) -> None:
         check_at_least_zero("RMSprop", h, "lr", "eps", "weight_decay", "momentum")
+        check_switches("RMSprop", h, "centered", "maximize")
         check_fractions("RMSprop", h, "alpha")
 
     def buffers(self, h: Values, shape: tuple[int, ...]) -> dict[str, float]:
         return {"n": 0.0} | ({"m": 0.0} if h["centered"] else {}) | ({"D": 0.0} if h["momentum"] else {})
 
-    def update(self, h: Values, s: State, theta: Array, g: Array, a: Array, b: Array) -> None:
+    def update(self, h: Values, s: State, theta: Array, g: Array, work: Work) -> None:
+        a, b, add = work
         lr, alpha, eps = h["lr"], h["alpha"], h["eps"]
         n = s["n"]
         g = penalised(h, theta, g, out=a)
 
         n *= alpha
         np.multiply(g, g, out=b)
-        n += np.multiply(b, 1 - alpha, out=b)
+        add(n, 1 - alpha, b)
         if h["centered"]:
             m = s["m"]
             m *= alpha
-            m += np.multiply(g, 1 - alpha, out=b)
+            add(m, 1 - alpha, g)
             np.multiply(m, m, out=b)
             np.subtract(n, b, out=b)
             np.maximum(b, 0, out=b)  # a variance that rounding made negative
@@ -87,4 +91,4 @@ class RMSprop(Optimizer):
             D *= h["momentum"]
             D += d
             d = D
-        theta -= np.multiply(d, lr, out=b)
+        add(theta, -lr, d)

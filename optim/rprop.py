@@ -6,7 +6,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from .optimizer import Array, Nonfinite, Optimizer, Params, State, Values, check_at_least_zero, check_numbers
+from .optimizer import (
+    Array,
+    Nonfinite,
+    Optimizer,
+    Params,
+    State,
+    Values,
+    Work,
+    check_at_least_zero,
+    check_numbers,
+    check_switches,
+)
 
 
 class Rprop(Optimizer):
@@ -34,6 +45,7 @@ class Rprop(Optimizer):
 
     def check(self, h: Values) -> None:
         check_at_least_zero("Rprop", h, "lr")
+        check_switches("Rprop", h, "maximize")
         check_numbers("Rprop", h, "etas", 2)
         check_numbers("Rprop", h, "step_sizes", 2)
         if not 0 < h["etas"][0] < 1 < h["etas"][1]:
@@ -44,7 +56,8 @@ class Rprop(Optimizer):
     def buffers(self, h: Values, shape: tuple[int, ...]) -> dict[str, float]:
         return {"g": 0.0, "step_size": h["lr"]}
 
-    def update(self, h: Values, s: State, theta: Array, g: Array, a: Array, b: Array) -> None:
+    def update(self, h: Values, s: State, theta: Array, g: Array, work: Work) -> None:
+        a, b, _ = work
         (shrink, grow), step_size, previous = h["etas"], s["step_size"], s["g"]
         if h["maximize"]:
             g = np.negative(g, out=a)

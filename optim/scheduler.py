@@ -22,7 +22,8 @@ Lambda = Callable[[int], float]
 class LRScheduler:
     """Sets the rates of an optimiser's groups. ``step()`` goes on to the next epoch, or whatever a step is taken to be.
 
-    A subclass has ``get_lr``: the rates at ``self.last_epoch``.
+    Making it sets the rates of epoch 0. So ``scheduler.step()`` comes after ``optimizer.step()``: the other way round,
+    the first rates are never used, of which PyTorch warns. A subclass has ``get_lr``: the rates at ``self.last_epoch``.
 
     Args:
         optimizer: what the rates are for. Each group's own rate, ``group["initial_lr"]`` if it is there, is the base.
@@ -58,7 +59,11 @@ class LRScheduler:
         return [*self._last_lr]
 
     def step(self) -> None:
-        """Set the rates of the next epoch."""
+        """Set the rates of the next epoch.
+
+        Raises:
+            ValueError: a rate would be NaN, infinite or negative; nothing has changed then.
+        """
         self._go_to(self.last_epoch + 1)
 
     def state_dict(self) -> dict[str, Any]:
@@ -104,16 +109,23 @@ class LRScheduler:
                     f"{type(self).__name__} was made for {len(self.base_lrs)} groups, but there are now "
                     f"{len(self.optimizer.param_groups)}; add groups before making a scheduler"
                 )
-            lrs = self.get_lr()
+            self._write(self.get_lr())
         except BaseException:
             self.last_epoch = before
             raise
-        self._write(lrs)
 
     def _write(self, lrs: list[float]) -> None:
-        self._last_lr = [float(lr) for lr in lrs]
-        for group, lr in zip(self.optimizer.param_groups, self._last_lr, strict=True):
+        """Set the rates; all are checked before the first is written."""
+        rates = [float(lr) for lr in lrs]
+        for i, lr in enumerate(rates):
+            if not 0 <= lr < math.inf:
+                raise ValueError(
+                    f"{type(self).__name__}: the rate of group {i} at epoch {self.last_epoch} is {lr}; a rate is a "
+                    "finite number of at least 0"
+                )
+        for group, lr in zip(self.optimizer.param_groups, rates, strict=True):
             group["lr"] = lr
+        self._last_lr = rates
 
     def _restart(self, epoch: int = 0) -> None:
         """Begin with the base rates, and go on to an epoch."""
@@ -300,7 +312,10 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         return self._lrs_at(self.last_epoch)
 
     def step(self, epoch: float | None = None) -> None:
-        """Set the rates of the next epoch, or of ``epoch``, which may be a fraction: ``epoch + i / batches``."""
+        """Set the rates of the next epoch, or of ``epoch``, which may be a fraction: ``epoch + i / batches``.
+
+        The next epoch is a whole number: after ``step(2.5)`` it is 3, where PyTorch's rates would be those of 3.5.
+        """
         if epoch is None:
             super().step()
             return

@@ -10,7 +10,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from .optimizer import Array, Nonfinite, Optimizer, Params, State, Values, are_numbers, check_at_least_zero, penalised
+from .optimizer import (
+    Array,
+    Nonfinite,
+    Optimizer,
+    Params,
+    State,
+    Values,
+    Work,
+    are_numbers,
+    check_at_least_zero,
+    check_switches,
+    penalised,
+)
 
 
 class SGD(Optimizer):
@@ -56,6 +68,7 @@ class SGD(Optimizer):
 
     def check(self, h: Values) -> None:
         check_at_least_zero("SGD", h, "lr", "momentum", "weight_decay")
+        check_switches("SGD", h, "nesterov", "maximize")
         if not are_numbers(h["dampening"]):
             raise ValueError(f"SGD: dampening is a finite number, not {h['dampening']!r}")
         if h["nesterov"] and (h["momentum"] == 0 or h["dampening"] != 0):
@@ -71,7 +84,8 @@ class SGD(Optimizer):
             s["t"] = 0  # momentum was switched on: its first step is yet to come
         s["t"] = s.get("t", 0) + 1
 
-    def update(self, h: Values, s: State, theta: Array, g: Array, a: Array, b: Array) -> None:
+    def update(self, h: Values, s: State, theta: Array, g: Array, work: Work) -> None:
+        a, b, add = work
         lr, momentum = h["lr"], h["momentum"]
         g = penalised(h, theta, g, out=a)
         if momentum:
@@ -80,10 +94,14 @@ class SGD(Optimizer):
                 np.copyto(v, g)
             else:
                 v *= momentum
-                v += np.multiply(g, 1 - h["dampening"], out=b) if h["dampening"] else g
+                if h["dampening"]:
+                    add(v, 1 - h["dampening"], g)
+                else:
+                    v += g
             if h["nesterov"]:
-                np.multiply(v, momentum, out=b)
-                g = np.add(b, g, out=b)
+                np.copyto(b, g)
+                add(b, momentum, v)
+                g = b
             else:
                 g = v
-        theta -= np.multiply(g, lr, out=b)
+        add(theta, -lr, g)

@@ -42,11 +42,15 @@ class Variables:
         self.start = self.join(self.first)
 
     def _checked(self, name: str, leaf: Any) -> Tensor:
+        try:
+            tensor = leaf if isinstance(leaf, Tensor) else Tensor(leaf)
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"minimize: parameter {name} cannot be changed: {error}") from error
         if isinstance(leaf, Tensor) != self.in_place:
             raise TypeError(f"minimize: parameter {name} is a {type(leaf).__name__}; give tensors or arrays, not both")
-        tensor = leaf if self.in_place else Tensor(leaf)
         if tensor.dtype.kind != "f":
-            raise TypeError(f"minimize: parameter {name} is {tensor.dtype}, not floating-point; write 3.0 for 3")
+            advice = "give real and imaginary parts" if tensor.dtype.kind == "c" else "write 3.0 for 3"
+            raise TypeError(f"minimize: parameter {name} is {tensor.dtype}, not floating-point; {advice}")
         if not tensor.is_leaf:
             raise ValueError(f"minimize: parameter {name} was computed; only leaves can be changed")
         if twice := [other for other, earlier in self.all.items() if earlier is tensor]:
@@ -188,7 +192,7 @@ def _bounds_of_leaves(bounds: Any, tree: Any, path: str = "") -> Iterator[Any]:
     else:
         if not isinstance(bounds, (list, tuple)) or len(bounds) != len(tree):
             raise ValueError(
-                f"minimize: the bounds{where} are a pair (low, high), or one for each of {len(tree)}, not {bounds!r}"
+                f"minimize: the bounds{where} are a pair (low, high), or a list of {len(tree)} bounds, not {bounds!r}"
             )
         for i, (item, own) in enumerate(zip(tree, bounds, strict=True)):
             yield from _bounds_of_leaves(own, item, _join(path, i))
@@ -206,7 +210,8 @@ def _pair(bounds: Any, name: str, shape: tuple[int, ...]) -> tuple[Any, Any]:
             [-np.inf if low is None else low for low in lows],
             [np.inf if high is None else high for high in highs],
         )
-    raise ValueError(f"minimize: the bounds of parameter {name} are a pair (low, high), not {bounds!r}")
+    each = f", or a list of {shape[0]} pairs" if len(shape) == 1 else ""
+    raise ValueError(f"minimize: the bounds of parameter {name} are a pair (low, high){each}, not {bounds!r}")
 
 
 def _side(bound: Any, otherwise: float, name: str, shape: tuple[int, ...]) -> np.ndarray:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
+import tracemalloc
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,6 +15,7 @@ import pytest
 import nn
 import optim
 from autodiff import Tensor
+from optim.packs import BLOCK
 
 
 def normalize(channels: int, momentum: float | None = 0.1) -> nn.BatchNorm1d:
@@ -104,6 +108,17 @@ def test_large_parameters_and_other_layouts_are_averaged_in_blocks_to_the_same_n
     optim.get_ema_multi_avg_fn(0.75)(averages, currents, 5)
     for found, a, x in zip(averages, arrays, currents, strict=True):
         np.testing.assert_array_equal(found, a + (x - a) * a.dtype.type(0.25), strict=True)
+
+
+def test_averages_of_large_parameters_take_memory_for_one_block_only() -> None:
+    average, current = np.zeros((2, 4_000_000), np.float32)
+    tracemalloc.start()
+    try:
+        optim.get_swa_multi_avg_fn()([average], [current], 1)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 1.1 * BLOCK
 
 
 def test_nobody_who_looks_at_the_averages_sees_them_change() -> None:
@@ -218,6 +233,47 @@ def test_buffers_are_copied_or_averaged_and_counts_always_copied() -> None:
     assert copied.module[1].num_batches_tracked == averaged.module[1].num_batches_tracked == 3
     model[1].running_mean[0] = 100.0
     assert copied.module[1].running_mean[0] == 6.0
+
+
+@pytest.mark.parametrize("copied", [lambda averaged: pickle.loads(pickle.dumps(averaged)), copy.deepcopy, copy.copy])
+@pytest.mark.parametrize("name", [name for name in AVERAGES if "own" not in name])
+def test_averages_are_pickled_and_copied_with_the_function_that_averages(name: str, copied: Any) -> None:
+    model = linear()
+    averaged = optim.AveragedModel(model, **AVERAGES[name](optim))
+    averaged.update_parameters(model)
+    change(model, 1)
+    averaged.update_parameters(model)
+    again = copied(averaged)
+    change(model, 2)
+    averaged.update_parameters(model)
+    if again.module is not averaged.module:  # else a shallow copy, which shares the averages
+        again.update_parameters(model)
+    assert_equal(values(again.module), values(averaged.module))
+
+
+def test_what_else_a_model_has_the_averages_have() -> None:
+    model = nn.Sequential(linear(), normalize(2))
+    averaged = optim.AveragedModel(model).eval()
+    assert averaged.training is averaged.module[1].training is False and model.training
+    names = [name for name, _ in model.named_parameters()]
+    assert [name for name, _ in averaged.named_parameters()] == names
+    assert all(a is b for a, b in zip(averaged.parameters(), averaged.module.parameters(), strict=True))
+    assert [name for name, _ in averaged.named_buffers()] == [name for name, _ in model.named_buffers()]
+    assert [*averaged.children()] == [*averaged.module] and dict(averaged.named_modules())[""] is averaged.module
+    assert averaged.requires_grad_(False) is averaged and not any(p.requires_grad for p in averaged.parameters())
+    assert averaged.train() is averaged and averaged.training
+    np.mean(averaged.requires_grad_()(np.ones((4, 3)))).backward()
+    averaged.zero_grad()
+    assert all(p.grad is None for p in averaged.parameters())
+    with pytest.raises(AttributeError, match="'Sequential' object has no attribute 'no_such_thing'"):
+        averaged.no_such_thing()
+    assert not hasattr(averaged, "__array__") and not hasattr(optim.AveragedModel.__new__(optim.AveragedModel), "x")
+
+
+def test_batch_norms_of_the_averages_are_computed_through_them() -> None:
+    averaged = optim.AveragedModel(normalize(3))
+    optim.update_bn(batches(), averaged)
+    np.testing.assert_allclose(averaged.running_mean, np.mean([b.mean(axis=0) for b in batches()], axis=0))
 
 
 def test_a_model_with_other_parameters_is_refused() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -45,9 +47,10 @@ def test_gradients_are_scaled_together_down_to_the_norm(norm_type: float, norm: 
     assert gradients(parameters) == [pytest.approx(clipped[0], rel=1e-6), pytest.approx(clipped[1], rel=1e-6)]
 
 
-def test_the_largest_entry_is_the_norm_of_type_inf() -> None:
+@pytest.mark.parametrize("norm_type", [math.inf, "inf"])
+def test_the_largest_entry_is_the_norm_of_type_inf(norm_type: Any) -> None:
     parameters = with_gradients([3.0, -8.0], None, 4.0)
-    assert optim.clip_grad_norm_(parameters, 2.0, math.inf) == 8.0
+    assert optim.clip_grad_norm_(parameters, 2.0, norm_type) == 8.0
     assert gradients(parameters)[0] == pytest.approx([0.75, -2.0], rel=1e-6)
     assert gradients(parameters)[1] is None
 
@@ -56,7 +59,9 @@ def test_gradients_that_are_small_enough_stay_as_they_are() -> None:
     parameters = with_gradients([3.0, 0.0], 4.0)
     before = [p.grad for p in parameters]
     assert optim.clip_grad_norm_(parameters, 5.1) == 5.0
+    assert optim.clip_grad_norm_(parameters, math.inf) == 5.0
     optim.clip_grad_value_(parameters, 4.0)
+    optim.clip_grad_value_(parameters, math.inf)
     assert all(p.grad is g for p, g in zip(parameters, before, strict=True))
 
 
@@ -145,15 +150,53 @@ def test_skip_leaves_all_gradients_and_ignore_does_as_pytorch(bad: float) -> Non
     np.testing.assert_array_equal(parameters[0].grad.data, peer.grad.numpy())
 
 
-def test_nobody_who_looks_at_the_old_gradients_sees_them_change() -> None:
+def test_error_if_nonfinite_is_pytorchs_word_for_raise_or_ignore_in_pytorchs_place() -> None:
+    (parameter,) = parameters = with_gradients([3.0, np.inf])
+    with pytest.raises(ValueError, match="parameter 0 is not finite"):
+        optim.clip_grad_norm_(parameters, 1.0, 2.0, True, nonfinite="skip")
+    assert parameter.grad.data.tolist() == [3.0, np.inf]
+    assert optim.clip_grad_norm_(parameters, 1.0, error_if_nonfinite=False) == np.inf
+    np.testing.assert_array_equal(parameter.grad.data, [0.0, np.nan])
+
+
+@pytest.mark.parametrize("norm_type", [1, 2, 3.5, math.inf])
+def test_norm_takes_no_memory_of_the_gradients_size(norm_type: float) -> None:
+    g = np.random.default_rng(0).normal(size=5_000_000).astype(np.float32)
+    parameters = with_gradients(g, dtype=np.float32)
+    tracemalloc.start()
+    try:
+        found = optim.clip_grad_norm_(parameters, math.inf, norm_type)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < g.nbytes / 2
+    assert found == pytest.approx(np.linalg.norm(g.astype(np.float64), norm_type), rel=1e-6)
+
+
+@pytest.mark.parametrize("clip", [optim.clip_grad_norm_, optim.clip_grad_value_])
+def test_nobody_who_looks_at_the_old_gradients_sees_them_change(clip: Callable[..., Any]) -> None:
     buffer = np.full((2, 2), 8.0)
-    parameters = with_gradients([8.0, -8.0], np.zeros(2), np.zeros(2))
+    parameters = with_gradients([8.0, -8.0], np.zeros(2), np.zeros(2), [8.0, -8.0], [8.0, -8.0])
     parameters[1].grad, parameters[2].grad = buffer[0], np.broadcast_to(np.float64(8), 2)
-    held = parameters[0].grad
-    for clip in (optim.clip_grad_norm_, optim.clip_grad_value_):
-        clip(parameters, 1.0)
-        assert held.data.tolist() == [8.0, -8.0] and (buffer == 8).all()
-    assert max(map(abs, parameters[2].grad.data.tolist())) < 1
+    held = parameters[0].grad, parameters[3].grad.data, parameters[4].grad.data[:]
+    clip(parameters, 1.0)
+    assert all(np.asarray(gradient).tolist() == [8.0, -8.0] for gradient in held) and (buffer == 8).all()
+    assert all(0 < abs(entry) <= 1 for p in parameters for entry in p.grad.data.tolist())
+
+
+@pytest.mark.parametrize("clip", [optim.clip_grad_norm_, optim.clip_grad_value_])
+def test_gradients_that_nobody_looks_at_are_clipped_in_their_own_memory(clip: Callable[..., Any]) -> None:
+    (parameter,) = with_gradients([8.0, -8.0])
+    before = parameter.grad.data.ctypes.data
+    clip([parameter], 1.0)
+    assert parameter.grad.data.ctypes.data == before and abs(parameter.grad.data[0]) <= 1
+
+
+def test_a_clipped_gradient_of_a_gradient_pass_is_a_value_only() -> None:
+    x = Tensor([2.0], requires_grad=True)
+    (x * x * x).sum().backward(create_graph=True)
+    optim.clip_grad_norm_([x], 6.0)
+    assert x.grad.data == pytest.approx([6.0]) and not x.grad.requires_grad
 
 
 def test_tensors_pairs_and_one_tensor_are_taken() -> None:
@@ -173,10 +216,12 @@ def test_without_gradients_the_norm_is_zero() -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda p: optim.clip_grad_norm_(p, -1.0), "max_norm is a finite number of at least 0, not -1.0"),
+        (lambda p: optim.clip_grad_norm_(p, -1.0), "max_norm is a number of at least 0, not -1.0"),
         (lambda p: optim.clip_grad_norm_(p, math.nan), "max_norm .* not nan"),
         (lambda p: optim.clip_grad_norm_(p, 1.0, 0), "norm_type is a number above 0, or inf, not 0"),
+        (lambda p: optim.clip_grad_norm_(p, "1"), "max_norm .* not '1'"),
         (lambda p: optim.clip_grad_norm_(p, 1.0, math.nan), "norm_type .* not nan"),
+        (lambda p: optim.clip_grad_norm_(p, 1.0, "largest"), "norm_type is a number above 0, or inf, not 'largest'"),
         (lambda p: optim.clip_grad_norm_(p, 1.0, nonfinite="stop"), "nonfinite is .* not 'stop'"),
         (lambda p: optim.clip_grad_value_(p, -1.0), "clip_value .* not -1.0"),
         (lambda p: optim.clip_grad_value_(p, 1.0, nonfinite=True), "nonfinite is .* not True"),

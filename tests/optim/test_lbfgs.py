@@ -50,6 +50,7 @@ GENTLE = [
     (quadratic, {**WOLFE, "lr": 0.3, "tolerance_change": 1e-3}),
     (quadratic, {**WOLFE, "lr": 30.0, "max_iter": 2}),
     (quadratic, {**WOLFE, "tolerance_grad": 0.1}),
+    (quadratic, {**WOLFE, "lr": 30.0, "max_iter": 2, "tolerance_change": 3.0}),
     (rosenbrock, {"lr": 1e-3}),
     (rosenbrock, {"lr": 1e-3, "max_iter": 4, "history_size": 3}),
     (rosenbrock, {**WOLFE, "max_iter": 1}),
@@ -247,6 +248,18 @@ def test_a_step_at_a_minimum_changes_nothing_and_its_state_can_be_loaded():
     values, evaluations = run(optimizer, x, lambda x: (x * x).sum(), steps=2)
     assert evaluations == 2 and not np.any(values)
     LBFGS([x]).load_state_dict(optimizer.state_dict())
+
+
+def test_a_state_without_pairs_can_be_loaded():
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    optimizer = LBFGS([x], lr=1e-3, max_iter=1)
+    run(optimizer, x, rosenbrock, steps=1)
+    assert len(optimizer.state["0"]["rho"]) == 0
+    other = Tensor(x.data.copy(), requires_grad=True)
+    resumed = LBFGS([other])
+    resumed.load_state_dict(optimizer.state_dict())
+    found, expected = (run(o, p, rosenbrock, steps=2)[0] for o, p in ((resumed, other), (optimizer, x)))
+    assert np.array_equal(found, expected)
 
 
 def failing_closure(optimizer, x, at, fail):

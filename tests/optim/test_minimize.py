@@ -18,10 +18,10 @@ from autodiff import Tensor, custom_gradient, grad, no_grad
 from autodiff.testing.strategies import arrays, lattice, shapes
 from optim.minimize import METHODS, WITHOUT_SECOND
 
-GRADIENT = [m.name for m in METHODS.values() if m.gradient]
-SECOND = [m.name for m in METHODS.values() if m.second]
-BOUNDED = [m.name for m in METHODS.values() if m.bounds]
-EVERY = [m.name for m in METHODS.values()]
+SECOND = ["Newton-CG", "trust-ncg", "trust-krylov", "trust-constr", "dogleg", "trust-exact"]
+GRADIENT = ["CG", "BFGS", "L-BFGS-B", "TNC", "SLSQP", *SECOND]
+EVERY = ["Nelder-Mead", "Powell", "COBYLA", "COBYQA", *GRADIENT]
+BOUNDED = ["Nelder-Mead", "Powell", "COBYLA", "COBYQA", "L-BFGS-B", "TNC", "SLSQP", "trust-constr"]
 OPTIONS = {"COBYLA": {"rhobeg": 0.1}, "COBYQA": {"final_tr_radius": 1e-7}, "TNC": {"maxfun": 1000}}
 START = np.array([1.3, 0.7])
 
@@ -254,6 +254,20 @@ def test_frozen_parameters_stay_as_they_are_and_unused_ones_have_gradient_zero()
     assert not result.jac["0.weight"].any() and not result.jac["2.unused"].any() and result.jac["2.weight"].any()
 
 
+@pytest.mark.parametrize("method", sorted({*SECOND} - {"dogleg", "trust-exact"}))
+def test_unused_parameters_stay_where_second_derivatives_are_taken(method):
+    start = {"used": np.array([2.0, -1.0]), "unused": np.array([5.0])}
+    result = optim.minimize(lambda p: np.sum((p["used"] - 1) ** 4 + p["used"] ** 2), start, method)
+    assert result.x["unused"] == 5.0 and result.jac["unused"] == 0.0
+    np.testing.assert_allclose(result.x["used"], [0.41024, 0.41024], atol=1e-2)
+
+
+@pytest.mark.parametrize("method", sorted({*EVERY} - {*BOUNDED}))
+def test_methods_that_ignore_bounds_refuse_them(method):
+    with pytest.raises(ValueError, match=f"{method} ignores bounds; methods that respect them are Nelder-Mead, Powell"):
+        optim.minimize(rosenbrock, START, method, bounds=(0, 1))
+
+
 def test_recording_is_on_in_the_loss_whatever_it_is_outside_and_losses_may_differentiate():
     with no_grad():
         assert optim.minimize(lambda x: (x - 1) ** 2, 0.0).success
@@ -401,6 +415,40 @@ def test_callback_sees_each_iterate_in_the_callers_structure_and_may_stop(method
     assert result.fun <= min(seen.fun for seen in iterates)
 
 
+@pytest.mark.parametrize("method", EVERY)
+def test_callback_that_returns_true_ends_the_run_and_one_that_returns_anything_else_does_not(method):
+    calls = []
+    evaluations = []
+
+    def loss(x):
+        evaluations.append(x)
+        return rosenbrock(x)
+
+    result = optim.minimize(loss, START, method, callback=lambda r: calls.append(r) or np.bool_(len(calls) == 3))
+    assert len(calls) == result.nit == 3 and len(evaluations) == result.nfev
+    assert result.success is False and result.message == "`callback` returned True." and result.status == 99
+    assert optim.minimize(rosenbrock, START, method, options=OPTIONS.get(method), callback=lambda r: r.fun + 1).success
+
+
+@pytest.mark.parametrize("retain_graph", [False, True])
+@pytest.mark.parametrize("gradient", [None, np.ones(2)])
+@pytest.mark.parametrize("method", ["L-BFGS-B", "Newton-CG"])
+def test_a_loss_that_calls_backward_is_told_not_to(method, gradient, retain_graph):
+    w = Tensor([1.0, 2.0], requires_grad=True)
+    w.grad = gradient
+
+    def loss():
+        value = (w * w).sum()
+        value.backward(retain_graph=retain_graph)
+        return value
+
+    with pytest.raises(
+        ValueError, match=r"minimize: the loss set .grad of a parameter; it is not to call backward\(\)"
+    ):
+        optim.minimize(loss, [w], method)
+    assert w.data.tolist() == [1.0, 2.0]
+
+
 def test_callback_sees_what_scipys_callback_sees():
     ours, theirs = [], []
     optim.minimize(rosenbrock, START, "BFGS", callback=lambda result: ours.append(result.x))
@@ -408,6 +456,16 @@ def test_callback_sees_what_scipys_callback_sees():
         rosenbrock, START, jac=scipy.optimize.rosen_der, method="BFGS", callback=lambda x: theirs.append(x)
     )
     np.testing.assert_allclose(ours, theirs, atol=1e-6)
+
+
+@pytest.mark.parametrize("method", EVERY)
+def test_a_callback_costs_no_evaluation_of_the_loss(method):
+    def evaluations(callback):
+        calls = []
+        optim.minimize(lambda x: calls.append(0) or rosenbrock(x), START, method, callback=callback)
+        return len(calls)
+
+    assert evaluations(lambda result: None) == evaluations(None)
 
 
 def test_too_many_iterations_are_told_in_the_result_only():
@@ -445,9 +503,18 @@ MISTAKES = {
     "crossed bounds": (dict(bounds=(2, 1)), ValueError, r"bounds of parameter 0 at \(0,\) are 2.0 and 1.0"),
     "NaN in bounds": (dict(bounds=(np.nan, 1)), ValueError, "nan and 1.0"),
     "bounds of another shape": (dict(bounds=(np.ones(3), None)), ValueError, r"shape \(3,\), the parameter has \(2,\)"),
-    "bounds of another structure": (dict(bounds=[None, None, None]), ValueError, "or one for each of 1"),
-    "bounds that are no pair": (dict(bounds=[(1, 2, 3)]), ValueError, r"parameter 0 are a pair .*not \(1, 2, 3\)"),
-    "bounds by name for a list": (dict(bounds={"w": (0, 1)}), ValueError, "or one for each of 1"),
+    "bounds of another structure": (dict(bounds=[None, None, None]), ValueError, "or a list of 1 bounds, not"),
+    "bounds that are no pair": (
+        dict(bounds=[(1, 2, 3)]),
+        ValueError,
+        r"of parameter 0 are a pair \(low, high\), or a list of 2 pairs, not \(1, 2, 3\)",
+    ),
+    "bounds of a matrix in a list": (
+        dict(parameters=[np.ones((1, 2))], bounds=[[(0, 1)] * 2]),
+        ValueError,
+        r"of parameter 0 are a pair \(low, high\), not \[\(0, 1\), \(0, 1\)\]",
+    ),
+    "bounds by name for a list": (dict(bounds={"w": (0, 1)}), ValueError, "or a list of 1 bounds"),
     "unknown name": (
         dict(parameters={"w": W}, bounds={"v": (0, 1)}),
         ValueError,
@@ -456,6 +523,9 @@ MISTAKES = {
     "bounds without names": (dict(parameters={"w": W}, bounds=3), ValueError, "a dict by name, not 3"),
     "a loss with entries": (dict(loss=lambda: W * W), ValueError, r"a Tensor of shape \(2,\)"),
     "a complex loss": (dict(loss=lambda: (W * 1j).sum()), ValueError, "complex128"),
+    "a loss that is no function": (dict(loss=None), TypeError, "minimize: the loss is a function, not None"),
+    "a callback that is no function": (dict(callback=3), TypeError, "minimize: the callback is a function, not 3"),
+    "options that are no dict": (dict(options=5), TypeError, "options is a dict of L-BFGS-B's options, not 5"),
     "no loss": (dict(loss=lambda: None), ValueError, "a NoneType"),
     "a loss cut off the tape": (dict(loss=lambda: W.data.sum()), ValueError, "depends on none of the parameters"),
     "NaN at the start": (dict(loss=lambda: W.sum() * np.nan), ValueError, "the loss is nan at the start"),
@@ -474,7 +544,17 @@ MISTAKES = {
     "a masked array": (dict(parameters=np.ma.masked_array([1.0], [True])), TypeError, "masked"),
     "computed": (dict(parameters=[W * 2]), ValueError, "parameter 0 was computed"),
     "integers": (dict(parameters=np.arange(3)), TypeError, "parameter 0 is int64, not floating-point; write 3.0 for 3"),
-    "complex numbers": (dict(parameters=[1j]), TypeError, "parameter 0 is complex128"),
+    "complex numbers": (
+        dict(parameters=[1j]),
+        TypeError,
+        "parameter 0 is complex128, .* give real and imaginary parts",
+    ),
+    "None": (dict(parameters={"a": [1.0, None]}), TypeError, "minimize: parameter a.1 cannot be changed: .*NoneType"),
+    "None among tensors": (
+        dict(parameters=[W, None]),
+        TypeError,
+        "minimize: parameter 1 cannot be changed: .*NoneType",
+    ),
     "tensors and arrays": (dict(parameters={"a": [W, 1.0]}), TypeError, "parameter a.1 is a float; give tensors or"),
     "NaN in parameters": (
         dict(parameters={"a": [1.0, np.array([[0.0, np.nan]])]}),

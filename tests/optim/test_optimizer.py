@@ -62,9 +62,12 @@ def test_a_group_that_is_refused_changes_nothing():
     for group, message in [
         ({"params": [a]}, "parameter 1 is there twice (also as a)"),
         ({"params": [("a", ones(1))]}, "parameter a is there twice"),
-        ({"params": []}, "no parameters: []"),
+        ({"params": []}, "no parameters: [] is all of group 1; leave it out"),
         ({"params": [ones(1)], "lr": -1.0}, "lr is a finite number that is not negative, not -1.0"),
-        ({"params": [ones(1)], "rate": 1.0}, "['params', 'rate']"),
+        (
+            {"params": [ones(1)], "rate": 1.0},
+            "SGD: a group may have lr, momentum, dampening, weight_decay, nesterov, maximize; there is no rate",
+        ),
         ({"lr": 1.0}, "['lr']"),
     ]:
         with pytest.raises(ValueError, match=re.escape(message)):
@@ -84,12 +87,77 @@ def test_a_hyper_parameter_changed_in_its_group_is_checked_by_the_next_step():
     optimizer.param_groups[0]["lr"] = np.float64(0.5)
     optimizer.step()
     assert p.data[0] == 0.5
-    optimizer.param_groups[0]["params"].append(ones(1))
-    with pytest.raises(ValueError, match="use add_param_group"):
+    optimizer.param_groups[0]["lr"] = np.array([0.5, 0.5])
+    with pytest.raises(ValueError, match=r"SGD: lr .* not array\(\[0.5, 0.5\]\)"):
         optimizer.step()
-    del optimizer.param_groups[0]["params"][1], optimizer.param_groups[0]["lr"]
+    optimizer.param_groups[0] |= {"lr": 0.5, "rate": 0.5}
+    with pytest.raises(ValueError, match="there is no rate"):
+        optimizer.step()
+    del optimizer.param_groups[0]["rate"], optimizer.param_groups[0]["lr"]
     with pytest.raises(ValueError, match="has lost its lr"):
         optimizer.step()
+
+
+@pytest.mark.parametrize("optimizer", [optim.SGD, optim.LBFGS])
+@pytest.mark.parametrize("steps", [0, 1])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda groups, other: groups[0]["params"].append(other), "use add_param_group"),
+        (lambda groups, other: groups[0]["params"].reverse(), "a parameter of it was replaced"),
+        (lambda groups, other: groups[0]["params"].__setitem__(0, other), "a parameter of it was replaced"),
+        (lambda groups, other: groups[0].update(params=[other]), "a parameter of it was replaced"),
+        (lambda groups, other: groups[0].pop("params"), "a parameter of it was replaced"),
+        (lambda groups, other: groups[0].update(names=["x", "y"]), "the names of group 0 were changed"),
+        (lambda groups, other: groups.__setitem__(0, {**groups[0]}), "group 0 .* was replaced"),
+        (lambda groups, other: groups.append({**groups[0], "params": [other]}), "param_groups has 2"),
+        (lambda groups, other: groups.clear(), "param_groups has 0"),
+    ],
+)
+def test_groups_changed_by_hand_are_refused_and_nothing_is_updated(optimizer, steps, change, message):
+    a, b, other = (Tensor(1.0, requires_grad=True) for _ in range(3))
+
+    def closure():
+        a.grad = b.grad = other.grad = np.array(1.0)
+        return 0.0
+
+    running = optimizer([a, b])
+    for _ in range(steps):
+        running.step(closure)
+    before = a.item(), b.item()
+    change(running.param_groups, other)
+    with pytest.raises(ValueError, match=message):
+        running.step(closure)
+    assert (a.item(), b.item(), other.item()) == (*before, 1.0)
+
+
+@each_optimizer
+def test_switches_are_switches_and_rates_are_no_truth_values(optimizer):
+    options = inspect.signature(optimizer).parameters
+    switches = [key for key, option in options.items() if isinstance(option.default, bool)]
+    assert switches or optimizer is optim.Muon
+    for key in switches:
+        with pytest.raises(ValueError, match=f"{key} is True or False, not 'no'"):
+            optimizer([ones(2, 2)], **{key: "no"})
+    with pytest.raises(ValueError, match="lr .* not True"):
+        optimizer([ones(2, 2)], lr=True)
+
+
+@pytest.mark.parametrize(
+    "optimizer", [optim.Adam, optim.NAdam, optim.RAdam, optim.Adamax, optim.Adagrad, optim.RMSprop]
+)
+def test_an_eps_that_vanishes_in_the_dtype_of_the_parameters_is_refused(optimizer):
+    half = Tensor(np.ones(3, np.float16), requires_grad=True)
+    with pytest.raises(ValueError, match="eps=.* is too small for float16 parameters.* at least 6.1e-05"):
+        optimizer([ones(2), half])
+    running = optimizer([half], lr=0.01, eps=1e-4)
+    for _ in range(20):
+        half.grad = np.full(3, 1e-4, np.float16)
+        running.step()
+    assert np.isfinite(half.data).all()
+    running.param_groups[0]["eps"] = 1e-7
+    with pytest.raises(ValueError, match="eps=1e-07 is too small"):
+        running.step()
 
 
 def test_a_rate_of_numpys_float64_leaves_float32_updates_in_float32():
@@ -136,6 +204,9 @@ def test_bad_hyper_parameters_are_errors_that_show_the_value(optimizer):
         (lambda p: optim.Adadelta([p], rho=1.0), r"rho is a number in \[0, 1\), not 1.0"),
         (lambda p: optim.Rprop([p], etas=(0.5, 0.9)), r"etas .* not \(0.5, 0.9\)"),
         (lambda p: optim.Rprop([p], etas=0.5), "etas are 2 numbers, not 0.5"),
+        (lambda p: optim.Rprop([p], etas=(0.0, 1.5)), r"etas .* not \(0.0, 1.5\)"),
+        (lambda p: optim.Rprop([p], etas=(1.0, 1.5)), r"etas .* not \(1.0, 1.5\)"),
+        (lambda p: optim.Rprop([p], etas=(0.5, 1.0)), r"etas .* not \(0.5, 1.0\)"),
         (lambda p: optim.Rprop([p], step_sizes=(2.0, 1.0)), r"step_sizes .* not \(2.0, 1.0\)"),
         (lambda p: optim.Muon([p], momentum=1.0), r"momentum is a number in \[0, 1\), not 1.0"),
         (lambda p: optim.Muon([p], ns_coefficients=(1.0, 2.0)), r"3 numbers, not \(1.0, 2.0\)"),
@@ -280,6 +351,15 @@ def test_a_gradient_whose_data_were_exchanged_for_others_is_refused(others):
     assert all(p.data.tolist() == [1.0] * p.size for p in (*first, b))
 
 
+def test_a_changed_rate_holds_for_the_next_step_of_asgd_too():
+    p = Tensor([1.0], requires_grad=True)
+    optimizer = optim.ASGD([p], lr=0.5, lambd=0.0)
+    for rate, expected in ((0.5, 0.5), (0.25, 0.25), (0.125, 0.125)):
+        optimizer.param_groups[0]["lr"], p.grad = rate, [1.0]
+        optimizer.step()
+        assert p.item() == expected
+
+
 def test_momentum_may_be_switched_on_later():
     p = Tensor([1.0], requires_grad=True)
     optimizer = optim.SGD([p], lr=1.0, dampening=0.5)
@@ -361,6 +441,10 @@ def test_state_that_does_not_fit_is_refused_as_a_whole_with_every_problem_listed
         ({}, "no 'param_groups' in it; no 'state' in it"),
         ({"state": {}, "param_groups": []}, "0 groups were saved, but there are 1"),
         (optim.Adam([ones(2)]).state_dict(), "saved with parameters ['0'], but has ['a', 'b']"),
+        (
+            {"state": {0: {"exp_avg": np.ones(2)}}, "param_groups": [{"params": [0], "lr": 0.1}]},
+            "its parameters are numbers, as in PyTorch's",
+        ),
         (trained.state_dict() | {"state": {"a": {"t": "x", "m": [1, 2], "v": ["x", "y"]}}}, "t of a is 'x'"),
     ]:
         with pytest.raises(ValueError, match=re.escape(message)):

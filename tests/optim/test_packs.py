@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -98,3 +100,104 @@ def test_a_group_added_later_may_be_larger_than_what_came_before():
         if step == 0:
             optimizer.add_param_group({"params": p[2:]})
     assert [parameter.data[0] for parameter in p] == [-2.0, -2.0, -1.0, -1.0]
+
+
+def test_only_parameters_that_are_never_gathered_are_added_to_by_blas(monkeypatch):
+    monkeypatch.setattr(packs, "SMALL", 5)
+    sizes = [4, 4, 6, 5]
+    optimizer = optim.SGD([Tensor(np.ones(n), requires_grad=True) for n in sizes])
+    optimizer.add_param_group({"params": [Tensor(np.ones(5), requires_grad=True)]})
+    optimizer.add_param_group({"params": [Tensor(np.ones(6, np.float16), requires_grad=True)]})
+    found = [pack for group in optimizer._packs for pack in group]
+    assert [(pack.size, pack._work.add in packs.IN_ONE_PASS.values()) for pack in found] == [
+        (13, False),
+        (6, True),
+        (5, False),
+        (6, False),
+    ]
+
+
+WAYS_TO_SEE = {
+    "the array": lambda p: p.data,
+    "a slice": lambda p: p.data[1:],
+    "a view of a view": lambda p: p.data[1:].T[:, 0],
+    "other bytes": lambda p: p.data.view(np.uint8),
+    "an iterator": lambda p: p.data.flat,
+    "a buffer": lambda p: memoryview(p.data),
+    "another class": lambda p: p.data.view(np.ma.MaskedArray),
+    "a tensor": lambda p: p.detach(),
+    "a tensor of a part": lambda p: p[1:].detach(),
+}
+
+
+def gathered(count: int = 3) -> tuple[list[Tensor], Callable[[], None]]:
+    """Small parameters, and what makes a step that subtracts 1 from each."""
+    parameters = [Tensor(np.arange(6.0).reshape(3, 2) + i, requires_grad=True) for i in range(count)]
+    optimizer = optim.SGD(parameters, lr=1.0)
+
+    def step() -> None:
+        for p in parameters:
+            p.grad = np.ones(p.shape)
+        optimizer.step()
+
+    return parameters, step
+
+
+@pytest.mark.parametrize("see", WAYS_TO_SEE.values(), ids=WAYS_TO_SEE)
+@pytest.mark.parametrize("steps_before", [0, 1, 2])
+def test_what_others_see_of_a_gathered_parameter_never_changes(see, steps_before):
+    parameters, step = gathered()
+    for _ in range(steps_before):
+        step()
+    seen = see(parameters[1])
+    before = np.array(seen)
+    for _ in range(2):
+        step()
+    assert np.array_equal(np.array(seen), before)
+    for i, p in enumerate(parameters):
+        assert np.array_equal(p.data, np.arange(6.0).reshape(3, 2) + i - steps_before - 2)
+
+
+def test_what_a_tape_keeps_of_a_gathered_parameter_never_changes():
+    (p, *_), step = gathered()
+    for _ in range(3):
+        y, value = (p * p).sum(), p.data.copy()
+        step()
+        p.grad = None
+        y.backward()
+        assert np.array_equal(p.grad.data, 2 * value) and np.array_equal(p.data, value - 1)
+
+
+def test_gathered_parameters_are_updated_in_place_while_nobody_sees_them():
+    parameters, step = gathered()
+    places = []
+    for _ in range(4):
+        step()
+        places.append([p.data.ctypes.data for p in parameters])
+    assert places[1:] == places[:-1] and np.array_equal(parameters[0].data, np.arange(6.0).reshape(3, 2) - 4)
+
+
+def test_values_that_are_given_to_a_gathered_parameter_between_steps_are_what_is_updated():
+    p = [Tensor(np.ones(2), requires_grad=True) for _ in range(2)]
+    optimizer = optim.SGD(p, lr=1.0)
+    theirs = np.full(2, 5.0)
+    changes = [lambda: None, lambda: p[0].data.fill(7.0), lambda: setattr(p[1], "data", theirs), lambda: None]
+    expected = [(0.0, 0.0), (6.0, -1.0), (5.0, 4.0), (4.0, 3.0)]
+    for change, values in zip(changes, expected):
+        change()
+        for parameter in p:
+            parameter.grad = np.ones(2)
+        optimizer.step()
+        assert [parameter.data.tolist() for parameter in p] == [[value] * 2 for value in values]
+    assert theirs.tolist() == [5.0] * 2
+
+
+def test_optimizers_may_share_gathered_parameters():
+    p = [Tensor(np.ones(2), requires_grad=True) for _ in range(3)]
+    first, second = optim.SGD(p[:2], lr=1.0), optim.SGD(p[1:], lr=0.25)
+    for _ in range(3):
+        for optimizer in (first, second, second):
+            for parameter in p:
+                parameter.grad = np.ones(2)
+            optimizer.step()
+    assert [parameter.data[0] for parameter in p] == [-2.0, -3.5, -0.5]

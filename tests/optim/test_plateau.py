@@ -48,6 +48,7 @@ def test_plateau_reduces_the_rates_when_pytorchs_does(options: dict, sign: int, 
         assert now(ours) == pytest.approx(now(peers), rel=1e-12)
         assert scheduler.get_last_lr() == peer.get_last_lr()
         assert (scheduler.best, scheduler.num_bad_epochs) == (peer.best, peer.num_bad_epochs)
+        assert scheduler.in_cooldown == peer.in_cooldown
 
 
 def test_plateau_waits_for_its_patience_then_reduces() -> None:

@@ -417,27 +417,15 @@ def test_warm_restarts_take_fractions_of_epochs(theirs: dict[str, Any]) -> None:
         assert now(ours) == pytest.approx(now(peers), rel=1e-12)
         assert scheduler.last_epoch == peer.last_epoch == int(epoch)
     scheduler.step()
+    peer.step()
     assert scheduler.get_last_lr() == [lr * schedules.cosine_warm_restarts(13, 10, 2) for lr in RATES]
+    assert peer.get_last_lr() == pytest.approx([lr * schedules.cosine_warm_restarts(13.5, 10, 2) for lr in RATES])
 
 
 def test_warm_restarts_restart_where_pytorchs_logarithm_is_rounded_down() -> None:
     scheduler = made("CosineAnnealingWarmRestarts(o, 1, 3)", OURS, our_optimizer())
     scheduler.step((3**5 - 1) // 2)  # the lengths 1, 3, 9, 27 and 81 are over
     assert scheduler.get_last_lr() == [*RATES]
-
-
-def test_one_cycle_keeps_its_last_rate_and_refuses_to_be_stepped_further() -> None:
-    optimizer = our_optimizer()
-    scheduler = made("OneCycleLR(o, 1.0, 10, anneal_strategy='linear')", OURS, optimizer)
-    for _ in range(9):
-        scheduler.step()
-    last = scheduler.get_last_lr()
-    assert last == pytest.approx([4e-6, 4e-6])
-    scheduler.step()
-    assert scheduler.get_last_lr() == last  # PyTorch's is -0.14 here
-    with pytest.raises(ValueError, match="made for 10 steps: there is no step 11"):
-        scheduler.step()
-    assert scheduler.last_epoch == 10 and now(optimizer)[0] == last[0]
 
 
 def test_linear_warm_up_may_start_at_zero() -> None:
@@ -466,19 +454,66 @@ def test_a_scheduler_sees_no_group_that_was_added_later() -> None:
     assert scheduler.last_epoch == 0 and now(optimizer)[0] == 0.1
 
 
-def test_a_schedule_trains_and_the_optimizer_refuses_a_rate_that_makes_no_sense() -> None:
+def test_a_schedule_trains() -> None:
     w = Tensor([4.0], requires_grad=True)
     optimizer = optim.SGD([w], lr=0.25)
-    scheduler = optim.LambdaLR(optimizer, lambda t: -1.0 if t == 2 else 1.0)
-    for expected in (2.0, 1.0):
+    scheduler = optim.LambdaLR(optimizer, lambda t: 1.0 if t < 2 else 2.0)
+    for expected in (2.0, 1.0, 0.0):
         optimizer.zero_grad()
         (w * w).sum().backward()
         optimizer.step()
         scheduler.step()
         assert w.data == [expected]
-    with pytest.raises(ValueError, match="-0.25"):
-        optimizer.step()
-    assert w.data == [1.0]
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -1.0])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "LambdaLR(o, [lambda t: 1.0, function])",
+        "MultiplicativeLR(o, [lambda t: 1.0, function])",
+        "CyclicLR(o, 0.1, 0.6, 4, scale_fn=function, scale_mode='iterations', cycle_momentum=False)",
+        "SequentialLR(o, [LambdaLR(o, [lambda t: 1.0, function])], [])",
+    ],
+)
+def test_a_rate_that_makes_no_sense_is_refused_by_the_scheduler_and_nothing_changes(text: str, bad: float) -> None:
+    optimizer = our_optimizer()
+    scheduler = made(text, {**OURS, "function": lambda t: bad if t == 3 else 1.0}, optimizer)
+    scheduler.step()
+    scheduler.step()
+    before = now(optimizer), scheduler.state_dict()
+    kind = "LambdaLR" if "Lambda" in text else text.split("(")[0]
+    for _ in range(2):
+        with pytest.raises(
+            ValueError, match=rf"^{kind}: the rate of group [01] at epoch 3 is (nan|inf|-0\.\d+); a rate"
+        ):
+            scheduler.step()
+        assert (now(optimizer), scheduler.state_dict()) == before
+
+
+def test_a_chain_that_fails_has_stepped_those_before_the_one_that_failed() -> None:
+    optimizer = our_optimizer()
+    chain = made("ChainedScheduler([ExponentialLR(o, 0.5), LambdaLR(o, lambda t: 1.0 - 2 * t)])", OURS, optimizer)
+    with pytest.raises(ValueError, match="LambdaLR: the rate of group 0 at epoch 1 is -0.1"):
+        chain.step()
+    assert [scheduler.last_epoch for scheduler in chain._schedulers] == [1, 0]
+
+
+def test_a_first_rate_that_makes_no_sense_leaves_the_optimizer_as_it_was() -> None:
+    optimizer = our_optimizer()
+    with pytest.raises(ValueError, match="LambdaLR: the rate of group 0 at epoch 0 is -0.1"):
+        optim.LambdaLR(optimizer, lambda t: -1.0)
+    assert now(optimizer) == now(our_optimizer()) and "initial_lr" not in optimizer.param_groups[0]
+
+
+def test_making_a_scheduler_sets_the_first_rate_so_it_steps_after_the_optimizer() -> None:
+    optimizer = our_optimizer()
+    scheduler = optim.LambdaLR(optimizer, lambda t: [0.5, 0.25, 0.125][t])
+    used = []
+    for _ in range(2):
+        used.append(optimizer.param_groups[0]["lr"])
+        scheduler.step()
+    assert used == [0.05, 0.025]
 
 
 BAD = {
