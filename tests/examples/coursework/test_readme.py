@@ -76,7 +76,7 @@ def test_results_are_ignored_by_git() -> None:
     ignored = (ROOT / ".gitignore").read_text().splitlines()
     for *_, plots in COMMANDS:
         for name in re.findall(r"`([^`]+\.png)`", plots):
-            assert name in ignored or f"{name.partition('/')[0]}/" in ignored
+            assert f"/{name}" in ignored or f"{name.partition('/')[0]}/" in ignored
 
 
 X = np.random.default_rng(0).normal(size=(4, 3))
