@@ -10,8 +10,8 @@
     - its gradients, by ``check_layer``; those of parameters may be summed over the batch, or averaged, if a class does
       so throughout (``--parameter-gradients`` insists on one); those of a batch norm are sums, as in every course;
     - its values, by the formula of Linear, Identity, Sigmoid, Tanh, ReLU, GELU, Softmax, ArcTan, Softplus, a mean
-      squared error, or a cross-entropy, if its name says that it is one; those of a model with a list ``layers``, by
-      these;
+      squared error, or a cross-entropy, if its name says that it is one (and whether calling it gives the same); those
+      of a model with a list ``layers``, by these;
     - of a batch norm the biased variance, eps, the rule of the running statistics, and evaluation;
     - of SGD, and of a model with a ``step``, the updates, with momentum and without.
 

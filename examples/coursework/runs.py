@@ -219,7 +219,7 @@ def fit(
                 wrong += int(np.sum(np.argmax(logits.data, axis=1) != batch.labels))
                 bar.update()
             history.append(Epoch(loss_sum / len(training), wrong / len(training), *evaluate(model, validation)))
-            bar.set_postfix({name: f"{value:.4f}" for name, value in history[-1]._asdict().items()})
+            bar.set_postfix({name: _cell(value) for name, value in history[-1]._asdict().items()})
             if checkpoint is not None:
                 state.save(checkpoint)
     return history
@@ -287,7 +287,9 @@ def train_classifier(
             checkpoint=folder / CHECKPOINT,
         )
         print(table(["epoch", *Epoch._fields], [(i, *epoch) for i, epoch in enumerate(history, start=1)]))
-        log(folder, history, f"{chosen.name}: {len(training)} training and {len(validation)} validation examples")
+        source = "scikit-learn's digits" if chosen.data is None else chosen.data.resolve().name
+        counts = f"{len(training)} training and {len(validation)} validation examples"
+        log(folder, history, f"{chosen.name}: {counts} of {source}")
         nn.save(model, folder / PARAMETERS, metadata={"model": repr(model), "optimizer": repr(optimizer)})
         logits = predict(model, data.test.inputs)
     accuracy = np.mean(np.argmax(logits, axis=1) == data.test.labels)
@@ -333,6 +335,6 @@ def plot_curves(path: Path, history: Sequence[Epoch], title: str) -> None:
             axes.plot(epochs, [getattr(epoch, f"{part}_{what}") for epoch in history], marker=".", label=part)
         axes.set(xlabel="epoch", ylabel=label)
         axes.set_ylim(bottom=0)
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         axes.legend()
     figure.savefig(path)

@@ -101,15 +101,15 @@ def best_of(trials: Sequence[Trial]) -> Trial | None:
 def plot_grid(path: Path, trials: Sequence[Trial], rates: Sequence[float], sizes: Sequence[int]) -> None:
     """The validation loss of all combinations."""
     losses = np.array([trial.history[-1].validation_loss for trial in trials]).reshape(len(sizes), len(rates))
-    figure = Figure(figsize=(6, 4), layout="constrained")
+    figure = Figure(figsize=(max(6, 2 + 0.8 * len(rates)), max(4, 1 + 0.4 * len(sizes))), layout="constrained")
     axes = figure.subplots()
     norm = LogNorm() if np.any(np.isfinite(losses) & (losses > 0)) else None
     picture = axes.imshow(losses, cmap="viridis_r", norm=norm, aspect="auto")
     axes.set(xlabel="learning rate", ylabel="hidden size", title="validation loss after the last epoch")
-    axes.set_xticks(range(len(rates)), [str(rate) for rate in rates])
+    axes.set_xticks(range(len(rates)), [f"{rate:g}" for rate in rates])
     axes.set_yticks(range(len(sizes)), [str(size) for size in sizes])
     for (row, column), loss in np.ndenumerate(losses):
-        axes.text(column, row, f"{loss:.3f}", ha="center", va="center", bbox={"color": "white", "alpha": 0.7})
+        axes.text(column, row, f"{loss:.3g}", ha="center", va="center", bbox={"color": "white", "alpha": 0.7})
     figure.colorbar(picture)
     figure.savefig(path)
 
@@ -149,7 +149,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
         best = best_of(trials)
         rows = [trial.row for trial in trials]
-        print(runs.table([*HEADER, ""], [(*trial.row, "best" if trial is best else "") for trial in trials]))
+        shown = [(f"{row[0]:g}", *row[1:], "best" if trial is best else "") for trial, row in zip(trials, rows)]
+        print(runs.table([*HEADER, ""], shown))
         runs.write_csv(folder / "grid.csv", HEADER, rows)
         plot_grid(folder / "grid.png", trials, chosen.lr, chosen.hidden)
         if best is None:

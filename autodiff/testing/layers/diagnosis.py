@@ -182,7 +182,7 @@ def _factor(found: np.ndarray, true: np.ndarray, context: Context) -> str | None
     """A constant factor, by every name that it has."""
     square = float(np.vdot(true, true))
     factor = float(np.vdot(true, found)) / square if square else 0.0
-    if not factor or abs(factor - 1) <= context.precision or not _equal(found, factor * true, context.precision):
+    if not factor or not _equal(found, factor * true, context.precision):
         return None
     if abs(factor + 1) <= PRECISION:
         return "has the wrong sign"

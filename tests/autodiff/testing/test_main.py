@@ -243,10 +243,19 @@ def test_inputs_are_probabilities_where_others_give_no_finite_value(run: Command
     assert code == 2
     assert "check_layer: CrossEntropy could not be checked" in err
     assert "note: the value is not finite" in err
+    _, out, _ = run("layers.py", "--shape", "4,3", "--values", "normal")
+    assert "CrossEntropy   not checked: the value is not finite; try --values or --seed" in out.splitlines()
 
 
 def test_an_object_of_the_file_can_be_named(run: Command) -> None:
     assert run("layers.py:sine", "--shape", "3")[0] == 0
+
+
+@pytest.mark.parametrize("shape", ["1", "4,1", "(4, 3)", "[2,3,]"])
+def test_a_shape_may_be_written_as_a_tuple_and_have_sides_of_1(run: Command, shape: str) -> None:
+    code, out, _ = run("layers.py:Sine", "--shape", shape)
+    sides = [side for side in shape.strip("()[]").replace(" ", "").split(",") if side]
+    assert code == 0 and f"gradient of x  ({', '.join(sides)}{',' if len(sides) == 1 else ''})" in out
 
 
 def test_a_second_input_has_a_shape_of_its_own(run: Command) -> None:
@@ -262,6 +271,15 @@ def test_an_exception_of_the_students_own_is_shown_with_its_line_and_without_a_t
     assert first.startswith("Crashing.forward(x (4, 3)) raised ValueError: matmul: ")
     line = 1 + LAYERS.splitlines().index("        return x @ weight")
     assert second == f"  layers.py, line {line}: return x @ weight"
+
+
+def test_a_layer_that_gives_nothing_is_not_checked(run: Command, tmp_path: Path) -> None:
+    (tmp_path / "empty.py").write_text(
+        "class Empty:\n    def forward(self, x): ...\n\n    def backward(self, dy):\n        return dy\n"
+    )
+    code, out, err = run("empty.py:Empty", "--shape", "3")
+    assert (code, out) == (2, "")
+    assert err.startswith("not checked: forward of Empty returned nothing, not real numbers; pass forward=")
 
 
 def test_without_a_name_every_layer_of_the_file_has_a_line(run: Command) -> None:
@@ -284,6 +302,13 @@ def test_without_a_name_every_layer_of_the_file_has_a_line(run: Command) -> None
     assert summary["Unwritten"] == "not checked: NotImplementedError, it is not written yet"
     assert summary["Secretive"] == 'not checked: Secretive needs secret; say what to make, e.g. --init "secret=..."'
     assert max(map(len, out.splitlines())) <= 120
+
+
+def test_a_base_class_that_is_written_has_a_line_too(run: Command, tmp_path: Path) -> None:
+    sine = next(part for part in LAYERS.split("\n\n\n") if part.startswith("class Sine"))
+    parts = ["import numpy as np", sine.replace("(Activation)", ""), "class Wave(Sine): ...\n"]
+    (tmp_path / "waves.py").write_text("\n\n\n".join(parts))
+    assert run("waves.py", "--shape", "4,3") == (0, "Sine  right: 1 gradient\nWave  right: 1 gradient\n", "")
 
 
 def test_the_worst_of_several_outcomes_is_the_exit_code(run: Command, tmp_path: Path) -> None:
@@ -345,6 +370,8 @@ def test_a_file_that_cannot_be_imported_is_shown_with_its_line(
     assert (code, err) == (1, "")
     assert message in out
     assert f"broken.py, line {len(source.splitlines())}: {source.splitlines()[-1]}" in out
+    code, out, err = run("broken.py", "--shape", "4,3")
+    assert (code, err) == (1, "") and out.startswith(f"broken.py  {message}")
 
 
 def test_a_file_in_a_package_is_imported_as_a_part_of_it(run: Command, tmp_path: Path) -> None:

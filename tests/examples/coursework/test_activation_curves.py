@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 import nn
 
@@ -35,8 +37,21 @@ def test_what_cannot_be_written_is_named(
     assert f"error: --output {output}: " in capsys.readouterr().err
 
 
-def test_a_wrong_formula_differs(tmp_path: Path) -> None:
+def test_a_wrong_formula_differs_and_both_derivatives_are_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figures = []
+    monkeypatch.setattr(activation_curves, "Figure", lambda **options: figures.append(Figure(**options)) or figures[-1])
     wrong = activation_curves.Curve(nn.Sigmoid(), activation_curves.sigmoid)
     right = activation_curves.CURVES["Sigmoid"]
     differences = activation_curves.draw({"right": right, "wrong": wrong}, tmp_path / "curves.png")
     assert differences["right"] < 1e-15 and differences["wrong"] > 0.5
+    (figure,) = figures
+    assert [axes.get_title() for axes in figure.axes[:2]] == ["right", "wrong"]
+    points = figure.axes[1].lines[1].get_xdata()
+    value, formula, tape = (line.get_ydata() for line in figure.axes[1].lines[1:])  # after the axis of 0
+    assert points[[0, -1]].tolist() == [-5, 5]
+    np.testing.assert_allclose(formula, value, rtol=1e-14)  # which is what is wrong
+    np.testing.assert_allclose(tape, value * (1 - value), atol=1e-15)
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["value", "derivative, formula", "derivative, tape"]

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from autodiff.testing import check_layer
 
@@ -47,6 +48,14 @@ ARGUMENTS = [
     (losses.CrossEntropy, "name='cross_entropy'"),
     (losses.CrossEntropy.forward, "Y, Y_hat"),
     (losses.CrossEntropy.backward, "Y, Y_hat"),
+    (optimizers.SGD, "lr=0.01, lr_scheduler='constant', momentum=0.0"),
+    (schedulers.Constant, "lr=0.01"),
+    (schedulers.Exponential, "lr=0.01, decay=0.99, stage_length=1, staircase=False"),
+    (datasets.Dataset, "X, labels, batch_size=25"),
+    (datasets.Iris, "batch_size=25, seed=0"),
+    (datasets.initialize_dataset, "name, batch_size=25, seed=0"),
+    (logs.Logger, "model_name, hyperparameters, save_dir='experiments', overwrite=False"),
+    (models.NeuralNetwork, "loss, layer_args, optimizer_args, logger=None, seed=None"),
     (models.NeuralNetwork.forward, "X"),
     (models.NeuralNetwork.predict, "X, Y"),
 ]
@@ -71,7 +80,7 @@ def test_classes_have_the_exercises_names_bases_and_arguments() -> None:
     assert all(issubclass(kind, activations.Activation) for kind in activations.ACTIVATIONS.values())
     assert {kind.__name__ for kind in layers.LAYERS.values()} == {"FullyConnected", "Conv2D", "Pool2D", "Flatten"}
     assert all(issubclass(kind, layers.Layer) for kind in layers.LAYERS.values())
-    assert isinstance(losses.CrossEntropy("cross_entropy"), losses.Loss)
+    assert isinstance(losses.CrossEntropy(), losses.Loss) and losses.CrossEntropy().name == "cross_entropy"
     for function, expected in ARGUMENTS:
         assert arguments(function) == expected, function
 
@@ -92,6 +101,7 @@ def test_activations_are_the_functions_of_their_names() -> None:
     np.testing.assert_allclose(
         activations.SoftMax()(np.array([[1000, 1001, 1002]])), [[0.0900, 0.2447, 0.6652]], atol=5e-5
     )
+    equal(activations.SoftMax()(IMAGES).sum(axis=-1), np.ones((2, 5, 6)))
     np.testing.assert_array_equal(activations.ReLU().backward(Z, np.array([[5.0, 5.0, 5.0]])), [[0, 0, 5]])
     np.testing.assert_allclose(activations.ArcTan().backward(Z, np.ones((1, 3))), [[0.2, 1, 0.5]])
 
@@ -113,12 +123,14 @@ def test_fully_connected_has_the_right_gradients_after_every_activation(name: st
 
 def test_fully_connected_in_numbers() -> None:
     layer = layers.FullyConnected(3, "linear")
-    A = np.array([[-4.0, -3.0], [-2.0, -1.0], [0.0, 1.0], [2.0, 3.0]])
+    A = np.array([[-4, -3], [-2, -1], [0, 1], [2, 3]])
     layer._init_parameters(A.shape)
-    assert {name: value.shape for name, value in layer.parameters.items()} == {"W": (2, 3), "b": (1, 3)}
-    layer.parameters["W"] = np.array([[-2.0, 0.0, 2.0], [-1.0, 1.0, 3.0]])
-    layer.parameters["b"] = np.array([[-1.0, 0.0, 1.0]])
-    np.testing.assert_allclose(layer.forward(A), [[10, -3, -16], [4, -1, -6], [-2, 1, 4], [-8, 3, 14]])
+    for values in (layer.parameters, layer.gradients):
+        assert {name: value.shape for name, value in values.items()} == {"W": (2, 3), "b": (1, 3)}
+    assert not any(gradient.any() for gradient in layer.gradients.values())
+    layer.parameters["W"] = np.array([[-2, 0, 2], [-1, 1, 3]])
+    layer.parameters["b"] = np.array([[-1, 0, 1]], dtype=np.float32)
+    equal(layer.forward(A), [[10, -3, -16], [4, -1, -6], [-2, 1, 4], [-8, 3, 14]])
     dX = layer.backward(np.array([[-4.0, -3.0, -2.0], [-1.0, 0.0, 1.0], [2.0, 3.0, 4.0], [5.0, 6.0, 7.0]]))
     np.testing.assert_allclose(dX, [[4, -5], [4, 4], [4, 13], [4, 22]])
     np.testing.assert_allclose(layer.gradients["W"], [[28, 24, 20], [30, 30, 30]])  # sums over the batch
@@ -239,6 +251,7 @@ def test_same_padding_keeps_height_and_width_and_has_more_after_than_before() ->
     for kernel, stride in [((3, 3), 1), ((2, 4), 1), ((3, 2), 2)]:
         assert layers.Conv2D(7, kernel, "relu", stride=stride, pad="same").forward(IMAGES).shape == (2, 5, 6, 7)
     assert layers.margins("same", (5, 6), (2, 4), 1) == (1, 2, 0, 1)
+    assert layers.margins("same", (5, 6), (1, 1), 1) == (0, 0, 0, 0)
     assert layers.Pool2D(2, stride=2).forward(IMAGES).shape == (2, 2, 3, 3)
 
 
@@ -343,7 +356,8 @@ def test_an_unknown_padding_is_answered_with_the_known_ones() -> None:
 
 
 def test_data_sets_are_normalised_by_what_is_trained_on() -> None:
-    data = datasets.initialize_dataset("iris", batch_size=40, seed=3)
+    data, other = (datasets.initialize_dataset("iris", batch_size=40, seed=seed) for seed in (3, 4))
+    assert not np.array_equal(data.train.X, other.train.X)
     parts = data.train, data.validate, data.test
     assert [len(part.X) for part in parts] == [90, 30, 30] and data.out_dim == 3
     for part in parts:
@@ -415,22 +429,75 @@ def test_an_update_is_a_step_down_after_which_gradients_are_forgotten() -> None:
     assert net.predict(X, LABELS)[1] < loss
 
 
+def test_figures_of_an_epoch_are_means_over_all_examples(tmp_path: Path) -> None:
+    data, logger = datasets.initialize_dataset("iris", batch_size=40), logs.Logger("frozen", {}, tmp_path)
+    net = models.NeuralNetwork("cross_entropy", [OUTPUT], {"name": "SGD", "lr": 0.0}, logger, seed=0)
+    net.train(data, epochs=1)
+    (figures,) = logger.history
+    assert list(figures.values()) == pytest.approx([*net.test(data.train), *net.test(data.validate)])
+
+
 def test_runs_are_kept_in_the_folder_experiments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     logs.Logger("mine", {"lr": 0.5})
     assert json.loads((tmp_path / "experiments" / "mine" / "hyperparameters.json").read_text()) == {"lr": 0.5}
 
 
+def test_losses_are_drawn_over_whole_epochs_even_a_single_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    figures = []
+    monkeypatch.setattr(logs, "Figure", lambda **options: figures.append(Figure(**options)) or figures[-1])
+    logger = logs.Logger("mine", {}, tmp_path)
+    logger.push(training_loss=2.0, training_error=0.5, validation_loss=3.0)
+    logger.save([])
+    (axes,) = figures[0].axes
+    drawn = [(line.get_label(), line.get_xdata().tolist(), line.get_ydata().tolist()) for line in axes.lines]
+    assert drawn == [("training loss", [1], [2.0]), ("validation loss", [1], [3.0])]
+    assert all(line.get_marker() != "None" for line in axes.lines)
+    assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_title()) == ("epoch", "loss", "mine")
+    assert all(tick == round(tick) for tick in axes.get_xticks()) and axes.get_legend()
+    assert (tmp_path / "mine" / "history.csv").read_bytes() == (
+        b"epoch,training_loss,training_error,validation_loss\n1,2.0,0.5,3.0\n"
+    )
+
+
 def train(folder: Path, *arguments: str) -> None:
     train_ffnn.main(["--experiments", str(folder), *arguments])
+
+
+BOUNDS = {
+    "--hidden": (1, None),
+    "--lr": (0, None),
+    "--decay": (0, 1),
+    "--momentum": (0, 1),
+    "--epochs": (1, None),
+    "--batch-size": (1, None),
+    "--seed": (0, 2**32 - 1),
+}
+
+
+def test_numbers_up_to_their_bounds_are_taken_and_others_refused_before_anything_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    for end in (0, 1):
+        values = [(option, str(bounds[end])) for option, bounds in BOUNDS.items() if bounds[end] is not None]
+        train(tmp_path, "--epochs", "1", "--scheduler", "exponential", "--overwrite", *itertools.chain(*values))
+    for option, (least, most) in BOUNDS.items():
+        for value in (least - 1, *([] if most is None else [most + 1])):
+            with pytest.raises(SystemExit):
+                train(tmp_path, "--name", "refused", option, str(value))
+            assert f"expected a number from {least} to {most or 'inf'}, not {value}" in capsys.readouterr().err
+    assert not (tmp_path / "refused").exists()
 
 
 def test_training_on_iris_leaves_what_it_was_and_what_it_learned(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     train(tmp_path, "--name", "run", "--hidden", "12")
     printed = capsys.readouterr().out
     folder = tmp_path / "run"
-    assert json.loads((folder / "hyperparameters.json").read_text())["hidden"] == [12]
+    settings = dict(hidden=[12], activation="relu", weight_init="xavier_uniform", scheduler="constant", decay=0.97)
+    settings |= dict(lr=0.05, momentum=0.9, epochs=50, batch_size=25, seed=0)
+    assert json.loads((folder / "hyperparameters.json").read_text()) == settings
     history = list(csv.DictReader((folder / "history.csv").read_text().splitlines()))
+    assert list(history[0]) == ["epoch", "training_loss", "training_error", "validation_loss", "validation_error"]
     assert len(history) == 50 and float(history[-1]["validation_error"]) <= 0.1
     assert float(history[-1]["training_loss"]) < float(history[0]["training_loss"]) / 5
     assert (folder / "losses.png").read_bytes().startswith(b"\x89PNG")

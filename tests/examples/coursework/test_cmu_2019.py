@@ -67,36 +67,47 @@ def test_arguments_are_those_of_2021() -> None:
     for name in ("forward", "backward", "zero_grads", "step", "train", "eval"):
         assert arguments(getattr(hw1.MLP, name)) == arguments(getattr(hw1_2021.MLP, name))
     assert arguments(hw1.BatchNorm) == "fan_in, alpha=0.9"
+    assert arguments(hw1.BatchNorm.forward) == arguments(hw1.BatchNorm.__call__) == "x, eval=False"
     assert arguments(hw1.random_normal_weight_init) == "d0, d1" and arguments(hw1.zeros_bias_init) == "d"
 
 
 @pytest.mark.parametrize("name", ["Identity", "Sigmoid", "Tanh", "ReLU"])
 def test_activations_repeat_those_of_2021(name: str) -> None:
     ours, theirs = getattr(hw1, name)(), getattr(activation_2021, name)()
-    x = np.array([[-1000.0, -0.5, 0.0, 0.5, 1000.0]])
+    assert ours.state is None
+    x = [[-1000, -1, 0, 1, 1000]]
     equal(ours(x), theirs(x), 0)
     equal(ours.state, theirs.state, 0)
     np.testing.assert_array_equal(ours.derivative(), theirs.derivative(), strict=True)
 
 
-@pytest.mark.parametrize("labels", [np.eye(2)[[0, 1]], np.array([[240.0, 4.0], [0.0, 0.0]])], ids=["shares", "any"])
-def test_the_criterion_repeats_that_of_2021(labels: np.ndarray) -> None:
+@pytest.mark.parametrize("labels", [np.eye(2)[[0, 1]], [[240, 4], [0, 0]]], ids=["shares", "any"])
+def test_the_criterion_repeats_that_of_2021(labels: Any) -> None:
     ours, theirs = hw1.SoftmaxCrossEntropy(), loss_2021.SoftmaxCrossEntropy()
-    logits = np.array([[0.0, np.log(3)], [1000.0, 0.0]])
-    equal(ours(logits, labels), theirs(logits, labels), 0)
-    equal(ours.derivative(), [[0.25, 0.75], [1, 0]] - labels)
+    assert ours.logits is ours.labels is ours.loss is None
+    for logits in ([[0.0, np.log(3)], [1000.0, 0.0]], np.array([[0, 1], [1000, 0]])):
+        equal(ours(logits, labels), theirs(logits, labels), 0)
+        equal(ours.derivative(), theirs.derivative(), 0)
+        for name in ("logits", "labels", "loss"):
+            equal(getattr(ours, name), getattr(theirs, name), 0)
 
 
 @pytest.mark.parametrize("eval", [False, True], ids=["training", "evaluation"])
 def test_batch_norm_repeats_that_of_2021_but_for_the_shape_of_gradients(eval: bool) -> None:
     ours, theirs = hw1.BatchNorm(4), batchnorm_2021.BatchNorm(4)
+    statistics = ("mean", "var", "running_mean", "running_var")
+    assert ours.x is ours.norm is ours.out is None
+    for name in ("gamma", "beta", *statistics):
+        equal(getattr(ours, name), getattr(theirs, name), 0)
+    for name in ("dgamma", "dbeta"):
+        equal(getattr(ours, name), np.zeros(4), 0)
     check_layer(ours, X, options={"eval": eval}, parameters={})
     for norm in (ours, theirs):
-        norm.gamma, norm.beta = np.array([[2.0, 1.0, -1.0, 0.5]]), np.array([[1.0, 2.0, 3.0, 4.0]])
-        norm(2 * X)
-        norm(X, eval=eval)
+        norm.gamma, norm.beta = np.array([[2, 1, -1, 3]]), np.array([[1, 2, 3, 4]])
+        norm.forward(2 * X)
+        norm(np.round(9 * X).astype(int), eval=eval)
     equal(ours.backward(X + 1), theirs.backward(X + 1), 0)
-    for name in ("x", "norm", "out", "mean", "var", "running_mean", "running_var"):
+    for name in ("x", "norm", "out", *statistics):
         equal(getattr(ours, name), getattr(theirs, name), 0)
     for name in ("dgamma", "dbeta"):
         equal(getattr(ours, name), getattr(theirs, name)[0], 0)
@@ -123,7 +134,38 @@ def test_an_mlp_owns_lists_and_gradients_of_biases_have_one_axis() -> None:
         for name in ("gamma", "beta", "mean", "var", "running_mean", "running_var"):
             assert getattr(norm, name).shape == (1, size), name
     network.zero_grads()
-    assert not any(array.any() for array in [*network.dW, *network.db])
+    for gradient, shape in zip([*network.dW, *network.db], [*shapes["dW"], *shapes["db"]], strict=True):
+        equal(gradient, np.zeros(shape))
+    for norm, size in zip(network.bn_layers, (5, 3), strict=True):
+        equal(norm.dgamma, np.zeros(size))
+        equal(norm.dbeta, np.zeros(size))
+
+
+@pytest.mark.parametrize("norms", [0, 1])
+def test_an_mlp_keeps_what_that_of_2021_keeps_and_has_as_many_activations_as_linear_layers(norms: int) -> None:
+    ours, theirs = (mlp(year=year, momentum=0.5, num_bn_layers=norms) for year in (hw1, hw1_2021))
+    for name in "train_mode num_bn_layers bn nlayers input_size output_size lr momentum".split():
+        assert getattr(ours, name) == getattr(theirs, name), name
+    ours(X)
+    assert type(ours.total_loss(LABELS)) is float and type(ours.error(LABELS)) is int
+    for network in (ours, theirs):
+        network.activations = network.activations[:-1]
+        with pytest.raises(ValueError, match="zip"):  # one for each linear layer
+            network(X)
+
+
+def test_an_mlp_calls_for_weights_by_lengths_takes_numbers_of_any_kind_and_leaves_alone_what_it_was_given() -> None:
+    given = {(4, 5): np.full((4, 5), 45), (5, 3): np.full((5, 3), 0.5), 5: np.full((1, 5), 5), 3: np.arange(3)}
+    activations = [hw1.Identity(), hw1.Identity()]
+    network = hw1.MLP(4, 3, [5], activations, lambda n, m: given[n, m], given.get, hw1.SoftmaxCrossEntropy(), 0.1)
+    equal(network.W[0], np.full((4, 5), 45))
+    equal(network.b[1], [[0, 1, 2]])
+    network.W[1] += 1
+    network.b[0] += 1
+    assert np.all(given[5, 3] == 0.5) and np.all(given[5] == 5)
+    network.W[0], network.b[0] = np.ones((4, 5), dtype=int), np.ones((1, 5), dtype=np.float32)
+    equal(network([[1, 0, 1, 0], [0, 0, 0, 0]]), [[22.5, 23.5, 24.5], [7.5, 8.5, 9.5]])
+    assert network.backward([[0, 0, 1], [1, 0, 0]]).shape == (2, 4)
 
 
 class WithLoss:

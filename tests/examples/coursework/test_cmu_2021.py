@@ -83,8 +83,10 @@ def test_activations_keep_their_state_and_their_derivative_is_right(name: str) -
 def test_derivatives_are_arrays_but_for_the_identity() -> None:
     identity, relu, sigmoid, tanh = (getattr(activation, name)() for name in ["Identity", "ReLU", "Sigmoid", "Tanh"])
     for layer in (identity, relu, sigmoid, tanh):
-        layer([[-1.0, 0.0, 1.0]])
+        layer([[-1, 0, 1]])
     assert type(identity.derivative()) is float and identity.derivative() == 1.0
+    equal(identity.state, [[-1, 0, 1]])
+    equal(relu.state, [[0, 0, 1]])
     equal(relu.derivative(), [[0, 0, 1]])
     equal(sigmoid.derivative(), sigmoid.state * (1 - sigmoid.state))
     equal(tanh.derivative(), 1 - tanh.state**2)
@@ -93,6 +95,7 @@ def test_derivatives_are_arrays_but_for_the_identity() -> None:
 def test_criterion_gives_the_loss_of_each_row_and_is_stable() -> None:
     criterion = loss.SoftmaxCrossEntropy()
     assert isinstance(criterion, loss.Criterion)
+    assert criterion.logits is criterion.labels is criterion.loss is None
     equal(criterion([[0, np.log(3)], [1000, 0]], [[0, 1], [0, 1]]), [np.log(4 / 3), 1000])
     equal(criterion.derivative(), [[0.25, -0.25], [1, -1]])
     equal(criterion.loss, [np.log(4 / 3), 1000])
@@ -120,20 +123,40 @@ def test_linear_averages_the_gradients_of_its_parameters_only() -> None:
 
 
 def test_linear_makes_a_row_of_its_bias_and_leaves_alone_what_it_was_given() -> None:
-    initial = np.ones((4, 3))
-    layer = linear.Linear(4, 3, lambda n, m: initial, lambda m: np.zeros(m))
-    assert layer.b.shape == (1, 3)
-    layer.W[0] = 5
-    assert np.all(initial == 1)
+    W, b = np.ones((4, 3)), np.ones((1, 3))
+    layer = linear.Linear(4, 3, lambda n, m: W, lambda m: b)
+    layer.W += 5
+    layer.b += 5
+    assert np.all(W == 1) and np.all(b == 1)
+    for name in ("dW", "momentum_W"):
+        equal(getattr(layer, name), np.zeros((4, 3)))
+    for name in ("db", "momentum_b"):
+        equal(getattr(layer, name), np.zeros((1, 3)))
+
+
+def test_linear_calls_for_weights_of_any_kind_by_the_lengths_of_its_input_and_its_output() -> None:
+    layer = linear.Linear(4, 3, lambda n, m: np.full((n, m), 10 * n + m), lambda m: np.full(m, m))
+    equal(layer.W, np.full((4, 3), 43))
+    equal(layer.b, [[3, 3, 3]])
+    layer.W, layer.b = np.ones((4, 3), dtype=int), np.ones((1, 3), dtype=np.float32)
+    equal(layer(np.ones((2, 4), dtype=int)), np.full((2, 3), 5))
+    equal(layer.x, np.ones((2, 4)))
+    equal(layer.backward(np.ones((2, 3), dtype=int)), np.full((2, 4), 3))
+    equal(layer.dW, np.ones((4, 3)))
+    equal(layer.db, np.ones((1, 3)))
+    with pytest.raises(ValueError, match="weight"):
+        linear.Linear(4, 3, lambda n, m: np.ones((m, n)), zeros)(normal(5, 4))
 
 
 def test_batch_norm_keeps_rows_of_biased_statistics() -> None:
     norm = batchnorm.BatchNorm(2, alpha=0.75)
     for name, value in dict(gamma=1, beta=0, dgamma=0, dbeta=0, mean=0, var=1, running_mean=0, running_var=1).items():
         equal(getattr(norm, name), [[value, value]])
-    norm.gamma, norm.beta = np.array([[2.0, 5.0]]), np.array([[-1.0, 2.0]])
-    x = np.array([[1.0, 4.0], [7.0, 0.0], [1.0, 0.0], [7.0, 4.0]])
+    assert norm.x is norm.norm is norm.out is None
+    norm.gamma, norm.beta = np.array([[2, 5]]), np.array([[-1, 2]])
+    x = np.array([[1, 4], [7, 0], [1, 0], [7, 4]])
     equal(norm(x), [[-3, 7], [1, -3], [-3, -3], [1, 7]], 1e-7)
+    equal(norm.x, x)
     equal(norm.out, [[-3, 7], [1, -3], [-3, -3], [1, 7]], 1e-7)
     equal(norm.norm, [[-1, 1], [1, -1], [-1, -1], [1, 1]], 1e-7)
     equal(norm.mean, [[4, 2]])
@@ -146,6 +169,9 @@ def test_batch_norm_keeps_rows_of_biased_statistics() -> None:
     equal(norm(x, eval=True), norm.gamma * (x - norm.running_mean) / np.sqrt(norm.running_var + 1e-8) + norm.beta)
     equal(norm.running_mean, [[1, 0.5]])
     equal(norm.var, [[9, 4]])
+    norm(x)
+    equal(norm.running_mean, [[1.75, 0.875]])
+    equal(norm.running_var, [[0.75 * 3 + 0.25 * 9, 0.75 * 1.75 + 0.25 * 4]])
 
 
 @pytest.mark.parametrize("eval", [False, True], ids=["training", "evaluation"])
@@ -179,6 +205,15 @@ def test_the_sample_network_of_the_exercise() -> None:
         assert layer.W.shape == layer.dW.shape == shape and layer.dW.any()
         equal(layer.momentum_W, -0.008 * layer.dW)
     assert network.bn_layers == []
+
+
+@pytest.mark.parametrize(("norms", "bn"), [(0, False), (1, True)])
+def test_an_mlp_keeps_what_it_was_made_of(norms: int, bn: bool) -> None:
+    kept = vars(mlp((4, 6, 5, 3), lr=0.5, momentum=0.75, num_bn_layers=norms))
+    expected = dict(train_mode=True, num_bn_layers=norms, bn=bn, nlayers=3, input_size=4, output_size=3, lr=0.5)
+    assert {**kept, **expected, "momentum": 0.75} == kept
+    assert isinstance(kept["criterion"], loss.SoftmaxCrossEntropy)
+    assert [type(layer) for layer in kept["activations"]] == [*[activation.Sigmoid] * 2, activation.Identity]
 
 
 def test_batch_norm_comes_between_a_linear_layer_and_its_activation() -> None:
@@ -232,13 +267,15 @@ def test_batch_norm_comes_between_the_linear_layer_and_its_activation() -> None:
 
 
 def test_zero_grads_forgets_all_gradients() -> None:
-    network = mlp(num_bn_layers=1)
+    network = mlp(num_bn_layers=1, biases=lambda d: np.ones((1, d)))
+    network.bn_layers[0].beta = np.ones((1, 4))
     network(normal(5, 4))
     network.backward(LABELS)
     network.zero_grads()
-    for layer, names in [(network.linear_layers[0], ["dW", "db"]), (network.bn_layers[0], ["dgamma", "dbeta"])]:
-        for name in names:
-            assert not getattr(layer, name).any()
+    places = [(layer, name) for layer in network.linear_layers for name in "Wb"]
+    places += [(network.bn_layers[0], name) for name in ("gamma", "beta")]
+    for layer, name in places:
+        equal(getattr(layer, "d" + name), 0 * getattr(layer, name))
 
 
 def test_momentum_averages_steps_which_include_the_learning_rate() -> None:
@@ -309,6 +346,29 @@ def test_calls_for_one_epoch_each_do_the_same_as_one_call() -> None:
     np.random.seed(1)
     epochs = [hw1.get_training_stats(network, DATA, 1, 20) for _ in range(4)]
     np.testing.assert_array_equal(np.concatenate(epochs, axis=1), stats(seed=1))
+
+
+def test_an_epoch_is_a_step_for_each_batch_of_all_rows_in_a_random_order() -> None:
+    network, seen, figures = mlp(lr=0.3), [], []
+    forward, backward = network.forward, network.backward
+
+    def recorded_forward(x: np.ndarray) -> np.ndarray:
+        seen.append(x)
+        return forward(x)
+
+    def recorded_backward(labels: np.ndarray) -> np.ndarray:
+        figures.append((network.total_loss(labels), network.error(labels)))
+        return backward(labels)
+
+    network.forward, network.backward = recorded_forward, recorded_backward
+    losses, errors, *_ = hw1.get_training_stats(network, DATA, 1, 40)
+    (x, _), (valx, _), _ = DATA
+    assert [len(batch) for batch in seen] == [40, 40, 10, 40]
+    assert sorted(np.concatenate(seen[:3]).tolist()) == sorted(x.tolist())
+    assert not np.array_equal(np.concatenate(seen[:3]), x)
+    equal(seen[3], valx)
+    assert [type(figure) for figure in figures[0]] == [float, int]
+    assert [losses[0], errors[0]] == pytest.approx(np.sum(figures, axis=0) / 90, rel=1e-12)
 
 
 def test_figures_of_training_are_taken_before_each_step_and_those_of_validation_in_evaluation() -> None:

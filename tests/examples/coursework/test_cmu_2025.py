@@ -73,6 +73,14 @@ def test_linear_gives_the_worked_example_from_numbers_of_any_kind(dtype: type) -
     equal(layer.dLdb, [[2], [6], [10]])
 
 
+def test_gradients_of_linear_start_at_zero_and_are_not_its_parameters() -> None:
+    layer = nn.Linear(2, 3)
+    layer.W += 1
+    layer.b += 1
+    equal(layer.dLdW, np.zeros((3, 2)))
+    equal(layer.dLdb, np.zeros((3, 1)))
+
+
 def test_linear_keeps_dLdA_only_to_debug() -> None:
     layer = nn.Linear(2, 3)
     layer.forward(A)
@@ -96,6 +104,18 @@ def test_activations_keep_A_and_take_any_number_of_dimensions(name: str) -> None
     value = activation.forward(normal(2, 3, 4))
     assert value is activation.A and value.dtype == np.float64 and value.shape == (2, 3, 4)
     check_layer(getattr(nn, name)(), normal(2, 3, 4))
+
+
+@pytest.mark.parametrize("kind", [np.float32, int, list], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_numbers_of_any_kind_come_out_in_double_precision(name: str, kind: type) -> None:
+    def given(rows: list[list[int]]) -> Any:
+        return rows if kind is list else np.array(rows, kind)
+
+    activation, Z, dLdA = getattr(nn, name)(), [[-2, 0, 1], [3, 1, 1]], [[3, 2, 1], [1, 0, -1]]
+    expected, gradient = activation.forward(np.array(Z, float)), activation.backward(np.array(dLdA, float))
+    equal(activation.forward(given(Z)), expected, 0)
+    equal(activation.backward(given(dLdA)), gradient, 0)
 
 
 def test_activations_give_the_worked_examples() -> None:
@@ -127,6 +147,7 @@ def test_rows_of_softmax_are_multiplied_by_their_jacobian() -> None:
     rows = softmax.forward(normal(3, 4) + 1)
     expected = [g @ (np.diag(a) - np.outer(a, a)) for g, a in zip(dLdA, rows, strict=True)]
     equal(softmax.backward(dLdA), expected)
+    equal(softmax.forward(normal(2, 3, 4)).sum(axis=-1), np.ones((2, 3)))
 
 
 @pytest.mark.parametrize(
@@ -184,12 +205,13 @@ def test_sgd_gives_the_worked_example_and_passes_over_layers_without_W(
         for layer in sgd.l:
             equal(layer.W, np.full_like(layer.W, value))
             equal(layer.b, np.full_like(layer.b, value))
+    assert len(sgd.v_W) == len(sgd.v_b) == 2
     for v, parameter in zip([*sgd.v_W, *sgd.v_b], [layer.W for layer in sgd.l] + [layer.b for layer in sgd.l]):
         equal(v, np.full_like(parameter, velocity))
     equal(first, np.ones((3, 2)))
 
 
-def test_sgd_follows_a_rate_and_a_momentum_that_change_and_weights_that_are_replaced() -> None:
+def test_sgd_follows_a_rate_and_a_momentum_that_change_and_arrays_that_are_replaced() -> None:
     model = Model()
     sgd = mytorch.optim.SGD(model, lr=0.9, momentum=0.9)
     sgd.step()
@@ -198,8 +220,10 @@ def test_sgd_follows_a_rate_and_a_momentum_that_change_and_weights_that_are_repl
     sgd.step()
     equal(model.layers[0].W, np.full((3, 2), 5 - 0.1 * 0.19))
     sgd.mu = 0.5
+    gradient = model.layers[0].dLdW = np.full((3, 2), 2)  # of whole numbers
     sgd.step()
-    equal(model.layers[0].W, np.full((3, 2), 5 - 0.1 * 0.19 - 0.1 * (0.5 * 0.19 + 0.1)))
+    equal(model.layers[0].W, np.full((3, 2), 5 - 0.1 * 0.19 - 0.1 * (0.5 * 0.19 + 2)))
+    np.testing.assert_array_equal(gradient, 2)
 
 
 def test_batch_norm_gives_the_worked_example_and_keeps_what_the_exercise_asks_for() -> None:
@@ -211,6 +235,7 @@ def test_batch_norm_gives_the_worked_example_and_keeps_what_the_exercise_asks_fo
     equal(norm.BZ, BZ, 1e-7)
     equal(norm.NZ, [[-1, 1], [1, -1], [-1, -1], [1, 1]], 1e-7)
     equal(norm.Z, Z)
+    assert norm.N == 4
     equal(norm.M, [[4, 2]])
     equal(norm.V, [[9, 4]])
     equal(norm.running_M, [[0.4, 0.2]])
@@ -235,8 +260,10 @@ def test_batch_norm_divides_by_the_root_of_variance_plus_1e_8() -> None:
 def test_batch_norm_evaluates_by_running_statistics_and_leaves_them_alone() -> None:
     norm = nn.BatchNorm1d(2, alpha=0.5)
     norm.forward(A)
+    norm.forward(A)
     kept = [norm.M, norm.V, norm.running_M, norm.running_V]
-    equal(norm.running_V, [[0.5 + 0.5 * 5, 0.5 + 0.5 * 5]])
+    equal(norm.running_M, [[-0.75, 0]])
+    equal(norm.running_V, [[4, 4]])  # of 1, 5 and 5
     expected = (A - norm.running_M) / np.sqrt(norm.running_V + 1e-8)
     norm.Bb = np.ones((1, 2))
     equal(norm.forward(A, eval=True), expected + 1)
@@ -255,9 +282,10 @@ def initialised(name: str, debug: bool = False) -> Any:
 
 
 def backpropagated(name: str) -> tuple[Any, np.ndarray]:
-    """An MLP to debug after forward and backward, and what backward returned."""
+    """An MLP to debug after forward and backward, of whole numbers in lists, and what backward returned."""
     mlp = initialised(name, debug=True)
-    return mlp, mlp.backward(np.ones_like(mlp.forward(A)))
+    out = mlp.forward(A.astype(int).tolist())
+    return mlp, mlp.backward(np.ones(out.shape, dtype=int).tolist())
 
 
 @pytest.mark.parametrize(("name", "sizes"), [("MLP0", [2, 3]), ("MLP1", [2, 3, 2]), ("MLP4", [2, 4, 8, 8, 4, 2])])
@@ -288,6 +316,8 @@ def test_small_mlps_keep_what_passes_between_their_layers_by_name() -> None:
     equal(mlp1.dLdZ0, mlp1.dLdA1 * (mlp1.Z0 > 0))
     equal(mlp1.dLdA0, mlp1.dLdZ0 @ first.W)
     assert mlp1.dLdA0 is dLdA0
+    names = {"Z0", "A1", "Z1", "A2", "dLdZ1", "dLdA1", "dLdZ0", "dLdA0"}
+    assert vars(mlp1).keys() == {"debug", "layers", *names}
 
 
 def test_mlp4_keeps_eleven_values_and_their_gradients() -> None:

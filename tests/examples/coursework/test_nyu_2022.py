@@ -75,6 +75,16 @@ def test_a_network_is_made_and_used_as_in_the_exercise() -> None:
         torch.testing.assert_close(net.grads[f"dJd{name}"], parameter.grad)
 
 
+def test_tensors_may_require_gradients_of_their_own() -> None:
+    net, x = network(), torch.randn(4, 3, requires_grad=True)
+    net.parameters = {name: value.requires_grad_() for name, value in net.parameters.items()}
+    y_hat = net.forward(x)
+    net.backward(torch.ones(4, 2, requires_grad=True))
+    loss, gradient = mlp.mse_loss(torch.ones(4, 2, requires_grad=True), torch.zeros(4, 2, requires_grad=True))
+    assert not any(tensor.requires_grad for tensor in (y_hat, *net.grads.values(), loss, gradient))
+    torch.testing.assert_close(net.grads["dJdb2"], torch.full((2,), 4.0))
+
+
 def test_the_derivative_of_relu_at_0_is_0() -> None:
     net = mlp.MLP(1, 1, "relu", 1, 1, "relu")
     net.parameters = {"W1": torch.ones(1, 1), "b1": torch.ones(1), "W2": torch.ones(1, 1), "b2": torch.ones(1)}

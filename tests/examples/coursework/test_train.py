@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
+import itertools
+import json
 import re
 import runpy
 import sys
@@ -11,6 +14,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from sklearn.datasets import load_digits
 
 import nn
@@ -96,7 +100,7 @@ def test_iris_takes_the_best_of_its_grid_and_leaves_its_logs(
     assert [(row["lr"], row["hidden"]) for row in grid] == [("0.001", "2"), ("0.1", "2"), ("0.001", "8"), ("0.1", "8")]
     best = min(grid, key=lambda row: float(row["validation_loss"]))
     line = next(line for line in printed.out.splitlines() if line.endswith("best"))
-    assert line.split()[:2] == [f"{float(best['lr']):.4f}", best["hidden"]]
+    assert line.split()[:2] == [best["lr"], best["hidden"]]
     history = rows("experiments/iris/history.csv")
     assert len(history) == 40 and history[-1]["validation_loss"] == best["validation_loss"]
     for name in ("curves.png", "grid.png"):
@@ -112,13 +116,43 @@ def test_iris_takes_the_best_of_its_grid_and_leaves_its_logs(
 def test_iris_goes_on_past_rates_at_which_it_diverges(capsys: pytest.CaptureFixture[str]) -> None:
     iris.main("--epochs 3 --lr 1e30 0.1 --hidden 4 8".split())
     assert re.search(r"nan|inf|e\+", capsys.readouterr().out)
-    assert iris.best_of([iris.Trial(1.0, 4, None, [epoch(loss)]) for loss in (np.nan, 0.5, 0.3, np.inf)]).history == [
-        epoch(0.3)
-    ]
+    trials = [iris.Trial(1.0, 4, None, [epoch(0.4), epoch(loss)]) for loss in (np.nan, 0.5, 0.3, np.inf)]
+    assert iris.best_of(trials) is trials[2]
     assert exits(iris, *"--epochs 3 --lr 1e30 --hidden 4 --name all".split(), code=1)
     printed = capsys.readouterr()
     assert "all of them diverged" in printed.err and "best" not in printed.out
     assert Path("experiments/all/grid.png").exists() and not Path("experiments/all/parameters.npz").exists()
+
+
+@pytest.mark.parametrize("losses", [[0.0188, 70.874, 3.67e20, np.nan], [np.nan] * 4, [0.0] * 4], ids=str)
+def test_the_grid_has_a_readable_number_for_each_combination(
+    losses: list[float], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates, sizes, figures = [1e-5, 0.1, 1.0, 1e5, 1e10, 1e20, 1e25, 1e30], list(range(1, 13)), []
+    monkeypatch.setattr(iris, "Figure", lambda **options: figures.append(Figure(**options)) or figures[-1])
+    trials = [iris.Trial(lr, hidden, None, [epoch(1.0), epoch(0.0)]) for hidden in sizes for lr in rates]
+    for trial, loss in zip(trials, itertools.cycle(losses)):
+        trial.history[-1] = epoch(loss)
+    iris.plot_grid(tmp_path / "grid.png", trials, rates, sizes)
+    axes = figures[0].axes[0]
+    assert [text.get_position() for text in axes.texts] == [(i, j) for j in range(12) for i in range(8)]
+    assert [float(text.get_text()) for text in axes.texts[:4]] == pytest.approx(losses, rel=5e-3, nan_ok=True)
+    assert [float(label.get_text()) for label in axes.get_xticklabels()] == rates
+    assert [float(label.get_text()) for label in axes.get_yticklabels()] == sizes
+    for labels in (axes.texts, axes.get_xticklabels(), axes.get_yticklabels()):
+        boxes = [label.get_window_extent() for label in labels]
+        assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2))
+
+
+def test_perceptrons_are_the_sample_of_the_exercises_and_a_linear_classifier() -> None:
+    settings = {"plain": (0.08, 0, 0), "momentum": (0.008, 0.9, 0)}
+    settings |= {"batch-norm": (0.008, 0, 3), "momentum-batch-norm": (0.008, 0.9, 3)}
+    samples = {f"{y}-{name}": (y, (64, 64, 32), *rest) for y in (2019, 2021) for name, rest in settings.items()}
+    assert {"2019-linear": (2019, (), 0.1, 0, 0), **samples} == mnist.VARIANTS
+    for variant in mnist.VARIANTS.values():
+        weights = mnist.parameters(mnist.perceptron(mnist.exercise(variant.exercise), variant, pixels=784))["W"]
+        assert [W.shape for W in weights] == list(itertools.pairwise([784, *variant.hidden, 10]))
+        assert [W.std() * np.sqrt(len(W)) for W in weights] == pytest.approx([1.0] * len(weights), abs=0.2)
 
 
 def test_mnist_trains_the_perceptrons_of_both_exercises_alike(capsys: pytest.CaptureFixture[str]) -> None:
@@ -180,6 +214,9 @@ def test_fashion_mnist_reaches_82_percent_on_files_of_its_format(
     printed = capsys.readouterr().out
     assert float(re.search(r"validation accuracy ([\d.]+)%", printed)[1]) >= 82
     assert float(re.search(r"test accuracy ([\d.]+)% of 100 examples", printed)[1]) >= 75
+    settings = dict(data=str(idx_folder.resolve()), epochs=8, batch_size=64, seed=0, lr=0.002, validation_share=0.1)
+    settings |= dict(hidden=[256, 128], dropout=0.2)
+    assert json.loads(Path("experiments/fashion_mnist/hyperparameters.json").read_text()) == settings
     history = rows("experiments/fashion_mnist/history.csv")
     assert len(history) == 8 and float(history[-1]["training_loss"]) < float(history[0]["training_loss"]) / 3
 
@@ -230,6 +267,13 @@ def test_a_damaged_checkpoint_is_named(cifar10_folder: Path, capsys: pytest.Capt
     assert errors.count("checkpoint.npz: there is no going on from this checkpoint: ") == 3
 
 
+@pytest.mark.parametrize("height, width", [(8, 9), (15, 16), (28, 20)])
+def test_the_convolutional_network_takes_pictures_of_any_larger_size(height: int, width: int) -> None:
+    pictures = datasets.Examples(np.arange(4 * height * width).reshape(2, 2, height, width) % 7, np.arange(2))
+    chosen = argparse.Namespace(width=3, dropout=0.5)
+    assert runs.predict(cifar10.convolutional(pictures, chosen), pictures.inputs).shape == (2, 10)
+
+
 def test_pictures_too_small_for_the_convolutions_are_refused_before_anything_is_written(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -243,13 +287,13 @@ def test_pictures_too_small_for_the_convolutions_are_refused_before_anything_is_
 
 def test_pictures_are_shifted_by_an_eighth_and_mirrored_only_where_that_keeps_the_class() -> None:
     rng = np.random.default_rng(0)
-    picture = np.arange(1, 16 * 16 + 1, dtype=np.uint16).reshape(1, 1, 16, 16)
-    every = np.repeat(picture, 300, axis=0)
-    padded = np.pad(picture[0, 0], 2)
-    shifted = {padded[i : i + 16, j : j + 16].tobytes() for i in range(5) for j in range(5)}
-    mirrored = {padded[i : i + 16, j : j + 16][:, ::-1].tobytes() for i in range(5) for j in range(5)}
+    picture = np.arange(1, 16 * 24 + 1, dtype=np.uint16).reshape(1, 1, 16, 24)
+    every = np.repeat(picture, 700, axis=0)
+    padded = np.pad(picture[0, 0], ((2, 2), (3, 3)))
+    shifted = {padded[i : i + 16, j : j + 24].tobytes() for i in range(5) for j in range(7)}
+    mirrored = {padded[i : i + 16, j : j + 24][:, ::-1].tobytes() for i in range(5) for j in range(7)}
     for mirror, expected in ((False, shifted), (True, shifted | mirrored)):
-        examples = datasets.Examples(every, np.zeros(300, int))
+        examples = datasets.Examples(every, np.zeros(700, int))
         augment = cifar10.augmentation(datasets.Dataset(examples, examples, ("only",), mirrored=mirror))
         assert {image.tobytes() for image in augment(every, rng)[:, 0]} == expected
 

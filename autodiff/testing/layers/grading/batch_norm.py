@@ -13,7 +13,7 @@ from ..making import constructor
 from ..places import arrays_in, put
 from ..subjects import parameter_names
 from .card import Findings
-from .trial import Trial, last_name
+from .trial import Trial, check_use, last_name
 
 EPS, ALPHA = 1e-8, 0.9
 """The constants of the exercises, unless the layer has attributes that say otherwise."""
@@ -48,6 +48,11 @@ def check_batch_norm(trial: Trial, findings: Findings) -> None:
     if x.ndim != 2 or trial.value.shape != x.shape:
         findings.unchecked.append("it takes and gives no arrays of the shape (N, C)")
         return
+    if strange := [name for name in parameters if name not in SCALES + SHIFTS]:
+        findings.unchecked.append(f"it has the parameters {', '.join(strange)} besides {SCALES[0]} and {SHIFTS[0]}")
+        return
+    check_use(trial, SCALES, "scale", findings)
+    check_use(trial, SHIFTS, "shift", findings)
     after, _ = _forward(trial.layer, [x])
     names = [last_name(path) for path, _ in arrays_in(after)]
     named = [*filter(None, (next(filter(pattern.fullmatch, names), None) for pattern in (MEANS, VARIANCES)))]
@@ -147,10 +152,12 @@ def _check_running(trial: Trial, mean: str, variance: str, findings: Findings) -
     batches = [x, 2 * x[::-1] + 1]
     layer, _ = _forward(trial.layer, batches)
     name, factor = _decay(layer)
+    of_batch = name == "momentum" and factor < 0.5  # the share of the batch, as PyTorch means it
+    past, usual = (1 - factor, 1 - ALPHA) if of_batch else (factor, ALPHA)
     if not 0 < factor < 1:
-        wrong.append((f"{name} is {factor:g}; the exercises want {ALPHA:g}", ""))
-    elif factor != ALPHA and name == "alpha":
-        findings.notes.append(f"alpha is {factor:g}, in the exercises {ALPHA:g}")
+        wrong.append((f"{name} is {factor:g}; the exercises want {usual:g}", ""))
+    elif not np.isclose(factor, usual):
+        findings.notes.append(f"{name} is {factor:g}, in the exercises {usual:g}")
     for statistics, start, moments in (
         (mean, 0.0, {"": [batch.mean(axis=0) for batch in batches]}),
         (
@@ -170,13 +177,12 @@ def _check_running(trial: Trial, mean: str, variance: str, findings: Findings) -
             for phrase, rule in RULES:
                 running = np.full(x.shape[1], start)
                 for moment in of_batches:
-                    running = rule(factor, running, moment)
+                    running = rule(past, running, moment)
                 if found.shape == running.shape and np.allclose(found, running, rtol=1e-6):
-                    swapped = name == "momentum" and phrase is not None and phrase.startswith("has {0}")
-                    said = [] if swapped else [(phrase or "").format(name)]
-                    phrases.append(" and ".join(filter(None, [mistake, *said])))
+                    phrases.append(" and ".join(filter(None, [mistake, (phrase or "").format(name)])))
         if "" not in phrases:
-            rule_text = f"is not {name} * old + (1 - {name}) * batch from {start:g} on, with {name} = {factor:g}"
+            shares = f"(1 - {name}) * old + {name}" if of_batch else f"{name} * old + (1 - {name})"
+            rule_text = f"is not {shares} * batch from {start:g} on, with {name} = {factor:g}"
             wrong.append((f"{statistics} {phrases[0] if phrases else rule_text}", ""))
     findings.wrong += wrong
     findings.right += [] if wrong else ["running statistics"]

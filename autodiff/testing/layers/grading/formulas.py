@@ -10,8 +10,9 @@ from scipy.special import erf, expit, log_softmax, softmax
 
 from ..diagnosis import Context, explain
 from ..places import is_layer, put
+from ..subjects import reproducible
 from .card import Findings
-from .trial import BIASES, Trial
+from .trial import BIASES, WEIGHTS, Trial, check_use
 
 PRECISION = 1e-6
 """How exactly a value must agree, relative to the largest: a loss may clip its probabilities, or add 1e-8 to them."""
@@ -86,6 +87,10 @@ def kind_of(name: str) -> str | None:
 def check_value(trial: Trial, kind: str | None, label: int | None, findings: Findings) -> None:
     """Compare what forward returns with the formula for its kind."""
     expected = _expected(trial, kind, label)
+    if kind == "linear" and trial.parameters and all(name.lower() in WEIGHTS for name in trial.parameters):
+        check_use(trial, BIASES, "bias", findings)
+    if isinstance(layers := getattr(trial.layer, "layers", None), list) and not layers:
+        findings.wrong.append(("its list of layers is empty", ""))
     if not expected:
         findings.notes.append("values not compared")
         return
@@ -139,24 +144,25 @@ def chain(trial: Trial) -> list[np.ndarray]:
     for name, (path, _) in trial.subject.places.items():
         put(model, path, trial.subject.arguments[name].copy())
     value = trial.inputs[0]
-    for layer in model.layers:
-        value = getattr(layer, "forward", layer)(value)
+    with reproducible(trial.seed):
+        for layer in model.layers:
+            value = getattr(layer, "forward", layer)(value)
     return [np.asarray(value)]
 
 
 def affine(trial: Trial) -> list[np.ndarray]:
     """x W + b, or x W^T + b, as the shape of W tells; then what an activation within the layer makes of it."""
     (x, *_), parameters = trial.inputs, trial.parameters
-    weights = [array for name, array in parameters.items() if name.lower() in ("w", "weight", "weights")]
+    weights = [array for name, array in parameters.items() if name.lower() in WEIGHTS]
     biases = [array for name, array in parameters.items() if name.lower() in BIASES]
     if len(weights) != 1 or len(biases) > 1 or weights[0].ndim != 2 or x.ndim != 2:
         return []
-    weight = weights[0] if weights[0].shape[0] == x.shape[1] else weights[0].T
-    z = x @ weight + (biases[0].ravel() if biases else 0)
+    b = biases[0].ravel() if biases else 0
+    values = [x @ weight + b for weight in (weights[0], weights[0].T) if len(weight) == x.shape[1]]
     inner = getattr(trial.layer, "activation", None)
     kind = "identity" if inner is None else kind_of(type(inner).__name__)
     activation = ACTIVATIONS.get("identity" if kind == "linear" else kind or "")
-    return [activation(z)] if activation else []
+    return [activation(z) for z in values] if activation else []
 
 
 def _agree(found: np.ndarray, true: np.ndarray) -> bool:
@@ -174,13 +180,18 @@ def _difference(trial: Trial, found: np.ndarray, true: np.ndarray, phrase: str |
 
 
 def check_corners(trial: Trial, kind: str | None, findings: Findings) -> None:
-    """Points that the exercises prescribe: ReLU's derivative at 0, and softmax of numbers near 1000."""
-    subject, (name, *_) = trial.subject, trial.subject.names
+    """Points that the exercises prescribe: ReLU's derivative at 0, softmax and its cross-entropy near 1000."""
+    subject = trial.subject
+    name = subject.names[trial.argnum or 0]
     if kind == "relu":
-        corner = Trial(trial.layer, [np.zeros((2, 3))], forward=trial.forward, backward=trial.backward).subject
+        corner = Trial(trial.layer, [np.zeros((2, 3))]).subject
         gradient = corner.by_hand([np.ones((2, 3))]).get(name)
         if gradient is not None and gradient.shape == (2, 3) and gradient.any():
             findings.wrong.append((f"the derivative at 0 is {gradient[0, 0]:.6g}; the exercises want 0", ""))
+    if kind == "cross-entropy":
+        (found,) = subject.values({**subject.arguments, name: 1000 * subject.arguments[name]})
+        if not np.isfinite(found).all():
+            findings.notes.append("it overflows for logits near 1000; LogSumExp does not")
     if kind == "softmax":
         large = np.array([[1000.0, 1001.0, 1002.0], [-1000.0, -1001.0, -1002.0]])
         (found,) = subject.values({**subject.arguments, name: large})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from ..check import Convention
 from ..loading import describe, own_frames
 from ..making import LABELS, Request, UsageError
 from ..places import is_layer_class
+from ..student import same
 from ..subjects import parameter_names, reproducible
 from .batch_norm import check_batch_norm
 from .card import RIGHT, UNCHECKED, Findings, Grade, report_card
@@ -19,7 +21,7 @@ from .folder import Contents, Item, explore
 from .formulas import LOSSES, check_corners, check_value, kind_of
 from .instances import forward, make_trial, parts
 from .limits import TimeIsUp, quiet, time_limit
-from .trial import HIDDEN, Criticised, check_gradients
+from .trial import HIDDEN, Criticised, Trial, check_gradients
 from .updates import UnknownUse, check_optimiser, check_steps, looks_like_optimiser, looks_like_sgd
 
 SEEDS = 3
@@ -94,6 +96,8 @@ def _examine(item: Item, contents: Contents, request: Request, insist: Conventio
         with contextlib.suppress(Exception):
             _check_layer(item, contents, replace(request, values=others_values), other, insist, findings)
             if findings.verdict == RIGHT:
+                other_than = "logits, not probabilities" if others_values == "normal" else "probabilities, not logits"
+                findings.notes.append(f"it takes {other_than}")
                 return
         findings.clear()
     _check_layer(item, contents, replace(request, values=values), kind, insist, findings)
@@ -127,9 +131,11 @@ def _check_layer(
             line = f"forward returns {dtype} for float64: that leaves too few digits to check its gradients"
             findings.wrong.append((line, ""))
             return
-        check_gradients(trial, insist, findings)
+        check_gradients(trial, "sum" if kind == "batch norm" else insist, findings)
         if findings.wrong or not any(reason.startswith(HIDDEN[0]) for reason in findings.unchecked):
             break
+    if kind is not None:
+        _check_call(trial, findings)
     if all(reason.startswith(HIDDEN) for reason in findings.unchecked):
         if kind == "batch norm":
             check_batch_norm(trial, findings)
@@ -138,3 +144,15 @@ def _check_layer(
             check_corners(trial, kind, findings)
     if isinstance(trial.layer, Criticised) and hasattr(trial.layer.model, "step"):
         check_steps(trial, findings)
+
+
+def _check_call(trial: Trial, findings: Findings) -> None:
+    """Whether a layer that can be called, too, gives then what its forward gives."""
+    layer = copy.deepcopy(trial.subject.layer)
+    if hasattr(layer, "forward") and callable(layer):
+        with reproducible(trial.seed):
+            value = forward(layer, *trial.inputs)
+        with reproducible(trial.seed):
+            called = layer(*copy.deepcopy(trial.inputs))
+        if not same(called, value):
+            findings.wrong.append(("calling it gives another value than forward", ""))

@@ -22,8 +22,11 @@ from .formulas import LOSSES
 from .trial import Criticised, Trial
 from .updates import Activation, Linear
 
-IMAGES: Shape = (2, 5, 5, 3)
-"""The shape of inputs for a class with "conv" or "pool" in its name; if it has ``in_channels``, they come second."""
+IMAGES: Shape = (3, 5, 5, 2)
+"""The shape of inputs for a class with "conv" or "pool" in its name; if it has ``in_channels``, they come second.
+
+Of two images a mean could not be told from a half.
+"""
 
 
 def make_trial(item: Item, contents: Contents, request: Request, kind: str | None) -> tuple[Trial, int | None]:

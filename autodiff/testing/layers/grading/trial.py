@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,14 +14,14 @@ from ..report import LayerReport, Row
 from ..student import Student
 from .card import Findings
 
-AVERAGED = "off by a factor of 1/N"
-"""What the explanation of a gradient says that is a mean over the batch where a sum was expected."""
+AVERAGED = " 1/N = "
+"""What the explanation of a gradient says that is a mean over the batch where a sum was expected, among others."""
 
 NORMALISED = {"gamma", "beta", "BW", "Bb"}
 """The parameters of a batch norm, whose gradients are sums in every exercise."""
 
-BIASES = {"b", "bias", "biases"}
-"""What a bias is called."""
+WEIGHTS, BIASES = ("w", "weight", "weights"), ("b", "bias", "biases")
+"""What they are called, in small letters."""
 
 FEW = 2
 """How many parameters a layer has; what has more is a model, whose backward need not return the input's gradient."""
@@ -31,6 +31,9 @@ ZERO = 1e-12
 
 EXPECTED = "backward gives no gradient of"
 """How a note starts that there is about the labels of every loss."""
+
+ADDED = "backward adds to"
+"""How a note starts about gradients that are added up from call to call: of two batches they are wrong."""
 
 HIDDEN = ("zero at this point", "no gradient found for")
 """How the notes of a check start where a mistake may have gone unnoticed."""
@@ -53,33 +56,28 @@ class Criticised:
 
 @dataclass
 class Trial:
-    """A layer, the inputs for it, and ``forward`` and ``backward`` as ``check_layer`` takes them."""
+    """A layer, the inputs for it, and ``backward`` as ``check_layer`` takes it."""
 
     layer: Any
     inputs: list[Any]
     argnum: int | None = None
-    forward: Callable | None = None
     backward: Callable | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
-        self.subject = self._subject()
-        self.flat = self._flat()
-        if self.flat:
-            self.backward = self._reshaping(self.subject)
-            self.subject = self._subject()
-
-    def _subject(self) -> Student:
-        return Student(
+        self.subject = Student(
             self.layer,
             self.inputs,
-            forward=self.forward,
+            forward=None,
             backward=self.backward,
             parameters=None,
             argnums=None if self.argnum is None else (self.argnum,),
             options={},
             seed=self.seed,
         )
+        self.flat = self._flat()
+        if self.flat:
+            self.backward = self._reshaping(self.subject)
 
     def _flat(self) -> list[str]:
         """The parameters of shape (1, C) whose gradients are of shape (C,), as the exercise of 2019 wants them."""
@@ -121,7 +119,6 @@ class Trial:
             report = check_layer(
                 self.layer,
                 *self.inputs,
-                forward=self.forward,
                 backward=self.backward,
                 parameter_gradients=conventions or "sum",
                 argnums=self.argnum,
@@ -165,14 +162,24 @@ def check_gradients(trial: Trial, insist: Convention | None, findings: Findings)
         said = "; ".join(f"{_names(trial, names)} {what}" for what, names in how.items() if names)
         count = f"{len(report.rows)} gradient{'s' if len(report.rows) > 1 else ''}"
         findings.right.append(f"{count} ({said})" if said else count)
+    findings.notes += [note for note in report.notes if note.startswith(ADDED)]
     findings.notes += _names_of_several_kinds(trial)
     if trial.flat:
         findings.notes.append(f"gradients of {_names(trial, trial.flat)} are 1-D, as in 2019")
-    if (first := subject.names[trial.argnum or 0]) in subject.arguments and first not in rows:
+    first = subject.names[trial.argnum or 0]
+    if rows and first in subject.arguments and first not in rows:
         if isinstance(trial.layer, Criticised) or len(subject.parameters) > FEW:
             findings.notes.append(f"backward does not return the gradient of {first}")
         else:
             findings.wrong.append((f"backward does not return the gradient of {first}", ""))
+
+
+def check_use(trial: Trial, names: Sequence[str], what: str, findings: Findings) -> None:
+    """Whether forward makes use of an array of one of these names, if the layer has one."""
+    if not any(name in trial.parameters for name in names):
+        held = [name for name in names if isinstance(getattr(trial.layer, name, None), np.ndarray)]
+        findings.wrong += [(f"forward does not use {name}", "") for name in held]
+        findings.notes += [] if held else [f"it has no {what}"]
 
 
 def _is_told(row: Row) -> bool:

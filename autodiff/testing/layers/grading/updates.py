@@ -84,6 +84,8 @@ def check_optimiser(cls: type, findings: Findings, linear: Callable[[], Any], ac
     arguments = constructor(cls)
     lr, momentum = (_named(arguments, names) for names in (("lr", "learning_rate"), ("momentum", "mu")))
     use = _use(cls, arguments)
+    if not momentum:
+        findings.notes.append("it takes no momentum")
     for mu in (0.0, MOMENTUM) if momentum else (0.0,):
         which = f"momentum {mu:g}" if mu else "no momentum"
         model = Model(linear, activation)
@@ -192,8 +194,9 @@ def check_steps(trial: Trial, findings: Findings) -> None:
     inner = getattr(model, "model", model)
     lr, mu = (getattr(inner, name, None) for name in ("lr", "momentum"))
     found = {name: pair for name, pair in subject.places.items() if pair[1] is not None}
-    if not isinstance(lr, (int, float)) or not found:
-        findings.unchecked.append("step: no attribute lr, or no gradients")
+    nameless = mu is None and "momentum" in constructor(type(inner))
+    if not isinstance(lr, (int, float)) or nameless or not found:
+        findings.unchecked.append("step: no attributes lr and momentum, or no gradients")
         return
     paths: dict[str, tuple[list[np.ndarray], list[np.ndarray]]] = {name: ([], []) for name in found}
     for step in range(STEPS + 1):

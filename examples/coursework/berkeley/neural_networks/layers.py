@@ -274,7 +274,7 @@ def margins(pad: Pad, size: tuple[int, ...], kernel_shape: tuple[int, ...], stri
         ValueError: ``pad`` is neither a number, nor "same" or "valid".
     """
     if pad == "same":
-        totals = [max(stride * (n - 1) + k - n, 0) for n, k in zip(size, kernel_shape, strict=True)]
+        totals = [stride * (n - 1) + k - n for n, k in zip(size, kernel_shape, strict=True)]
         return tuple(width for total in reversed(totals) for width in (total // 2, total - total // 2))
     if pad == "valid":
         return (0, 0, 0, 0)

@@ -68,8 +68,9 @@ class Logger:
         axes = figure.subplots()
         for name in (name for name in (self.history[0] if self.history else ()) if name.endswith("loss")):
             epochs = range(1, len(self.history) + 1)
-            axes.plot(epochs, [figures[name] for figures in self.history], label=name.replace("_", " "))
+            axes.plot(epochs, [figures[name] for figures in self.history], label=name.replace("_", " "), marker=".")
         axes.set(xlabel="epoch", ylabel="loss", title=self.model_name)
+        axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         axes.legend()
         figure.savefig(path)
 

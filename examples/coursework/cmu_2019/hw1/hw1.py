@@ -143,8 +143,7 @@ class BatchNorm:
     def backward(self, delta: ArrayLike) -> np.ndarray:
         """The gradient of x (N, C) for that of the result (N, C)."""
         self._hand.backward(delta)
-        dx, _, _, dgamma, dbeta = self._hand.input_gradients
-        self.dgamma, self.dbeta = dgamma.ravel(), dbeta.ravel()
+        dx, _, _, self.dgamma, self.dbeta = self._hand.input_gradients
         return dx
 
 
@@ -203,7 +202,7 @@ class MLP:
         sizes = [input_size, *hiddens, output_size]
         self.W, self.b = [], []
         for n, m in pairwise(sizes):
-            self.W.append(np.array(weight_init_fn(n, m), dtype=float).reshape(n, m))
+            self.W.append(np.array(weight_init_fn(n, m), dtype=float))
             self.b.append(np.array(bias_init_fn(m), dtype=float).reshape(1, m))
         self.bn_layers = [BatchNorm(size) for size in sizes[1 : 1 + num_bn_layers]]
         self.momentum_W = [np.zeros_like(W) for W in self.W]

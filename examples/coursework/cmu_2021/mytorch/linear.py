@@ -22,7 +22,7 @@ class Linear:
     """
 
     def __init__(self, in_feature: int, out_feature: int, weight_init_fn: Callable, bias_init_fn: Callable) -> None:
-        self.W = np.array(weight_init_fn(in_feature, out_feature), dtype=float).reshape(in_feature, out_feature)
+        self.W = np.array(weight_init_fn(in_feature, out_feature), dtype=float)
         self.b = np.array(bias_init_fn(out_feature), dtype=float).reshape(1, out_feature)
         self.dW = np.zeros_like(self.W)
         self.db = np.zeros_like(self.b)

@@ -31,7 +31,6 @@ class SGD:
     def step(self) -> None:
         """Give every layer a new W and b; the arrays that they were are not changed."""
         self._rule.param_groups[0].update(lr=self.lr, momentum=self.mu)
-        self._rule.zero_grad()
         for tensor, (layer, name) in zip(self._tensors, self._places, strict=True):
             tensor.data = np.array(getattr(layer, name), dtype=float)
             tensor.grad = np.array(getattr(layer, f"dLd{name}"), dtype=float)

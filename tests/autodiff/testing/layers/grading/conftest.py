@@ -8,7 +8,7 @@ import pytest
 
 from autodiff.testing.layers.grading.card import Grade
 from autodiff.testing.layers.grading.grade import grade_folder
-from autodiff.testing.layers.making import Request
+from autodiff.testing.layers.making import Request, Shape
 
 SOLUTIONS = Path(__file__).parent / "solutions"
 
@@ -31,8 +31,10 @@ def _imports_are_forgotten(tmp_path: Path) -> Iterator[None]:
 def grades() -> Grading:
     """Grades a folder; gives the grades by class, or by file if they are about one."""
 
-    def of(folder: Path | str, insist: str | None = None, seconds: float = 60.0) -> dict[str, Grade]:
-        found, _ = grade_folder(str(SOLUTIONS / folder), Request([(4, 3)]), insist, seconds)  # type: ignore[arg-type]
+    def of(
+        folder: Path | str, insist: str | None = None, seconds: float = 60.0, shape: Shape = (4, 3)
+    ) -> dict[str, Grade]:
+        found, _ = grade_folder(str(SOLUTIONS / folder), Request([shape]), insist, seconds)  # type: ignore[arg-type]
         return {grade.name or grade.file: grade for grade in found}
 
     return of
@@ -42,10 +44,12 @@ def grades() -> Grading:
 def written(grades: Grading, tmp_path: Path) -> Grading:
     """Grades files that are written for it."""
 
-    def of(*, insist: str | None = None, seconds: float = 60.0, **files: str) -> dict[str, Grade]:
+    def of(
+        *, insist: str | None = None, seconds: float = 60.0, shape: Shape = (4, 3), **files: str
+    ) -> dict[str, Grade]:
         for name, source in files.items():
             (tmp_path / f"{name}.py").write_text(source)
-        return grades(tmp_path, insist, seconds)
+        return grades(tmp_path, insist, seconds, shape)
 
     return of
 

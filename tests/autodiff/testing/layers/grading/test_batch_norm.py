@@ -99,10 +99,16 @@ UPDATE_V = "self.running_V = self.alpha * self.running_V + (1 - self.alpha) * se
             "WRONG: training normalises by the running statistics, not by those of the batch; gradient of Z ",
         ),
         (
+            UPDATE_V,
+            f"{UPDATE_V}\n        self.NZ = (self.Z - self.running_M) / np.sqrt(self.running_V + self.eps)",
+            "WRONG: training normalises by the running statistics, not by those of the batch; gradient of Z ",
+        ),
+        (
             "self.dLdBW = np.sum(",
             "self.dLdBW = np.mean(",
             "WRONG: dLdBW is off by a factor of 1/N = 1/4",
         ),
+        ("BW", "stretch", "could not be checked: it has the parameters stretch besides gamma and beta"),
         ("running_", "remembered_", "could not be checked: running statistics: no arrays such as running_mean"),
     ],
 )
@@ -110,11 +116,61 @@ def test_each_mistake_is_named(mutant: Callable, old: str, new: str, line: str) 
     assert mutant(FILE, "BatchNorm1d", old, new).startswith(line)
 
 
-def test_momentum_may_be_the_share_of_the_batch(written: Grading) -> None:
-    source = (SOLUTIONS / FILE).read_text().replace("(1 - self.alpha)", "self.momentum").replace("0.9", "0.1")
-    source = source.replace("self.alpha * self", "(1 - self.momentum) * self").replace("alpha", "momentum")
+@pytest.mark.parametrize(
+    "of_the_batch, momentum, line",
+    [
+        (True, "0.1", "right: 3 gradients (BW, Bb summed), values, running statistics, evaluation"),
+        (False, "0.9", "right: 3 gradients (BW, Bb summed), values, running statistics, evaluation"),
+        (
+            True,
+            "0.2",
+            "right: 3 gradients (BW, Bb summed), values, running statistics, evaluation; momentum is 0.2, in",
+        ),
+        (True, "0.9", "WRONG: running_M has momentum and 1 - momentum the wrong way around; running_V has "),
+        (False, "0.1", "WRONG: running_M has momentum and 1 - momentum the wrong way around; running_V has "),
+    ],
+)
+def test_momentum_may_be_the_share_of_the_batch_if_it_is_small_or_of_the_past(
+    written: Grading, of_the_batch: bool, momentum: str, line: str
+) -> None:
+    source = (SOLUTIONS / FILE).read_text()
+    if of_the_batch:
+        for old, new in (
+            ("self.alpha * self", "PAST * self"),
+            ("(1 - self.alpha)", "self.alpha"),
+            ("PAST", "(1 - self.alpha)"),
+        ):
+            source = source.replace(old, new)
+    source = source.replace("0.9", momentum).replace("alpha", "momentum")
+    assert written(norm=source)["BatchNorm1d"].line[: len(line)] == line
+
+
+@pytest.mark.parametrize(
+    "init, line",
+    [
+        ("self.BW = ", "WRONG: forward does not use BW"),
+        ("_ = ", "right: 2 gradients (Bb summed), values, running statistics, evaluation; it has no scale"),
+    ],
+)
+def test_a_scale_must_make_a_difference(written: Grading, init: str, line: str) -> None:
+    source = (SOLUTIONS / FILE).read_text().replace("self.BW *", "1 *").replace("* self.BW", "* 1")
+    source = source.replace("self.BW = ", init).replace("self.dLdBW", "_")
+    assert written(norm=source)["BatchNorm1d"].line == line
+
+
+def test_only_arrays_of_rows_and_columns_are_compared(written: Grading) -> None:
+    source = (SOLUTIONS / FILE).read_text().replace("return self.BW * self.NZ + self.Bb", "return self.flat()")
+    source = source.replace("dLdBZ * ", "dLdBZ.reshape(self.Z.shape) * ").replace("(dLdBZ, ", "(dLdBZ.reshape(-1, 3), ")
+    source += "\n    def flat(self):\n        return (self.BW * self.NZ + self.Bb).ravel()\n"
     line = written(norm=source)["BatchNorm1d"].line
-    assert line == "right: 3 gradients (BW, Bb summed), values, running statistics, evaluation"
+    assert line == "could not be checked: it takes and gives no arrays of the shape (N, C)"
+
+
+def test_gradients_are_sums_whatever_the_parameters_are_called(written: Grading) -> None:
+    source = (SOLUTIONS / FILE).read_text().replace("np.sum(dLdBZ", "np.mean(dLdBZ")
+    source = source.replace("BW", "weight").replace("Bb", "bias")
+    line = written(norm=source)["BatchNorm1d"].line
+    assert line.startswith("WRONG: dLdweight is off by a factor of 1/N = 1/4; dLdbias is off by a factor of 1/N = 1/4")
 
 
 def test_eps_outside_of_the_root_is_seen_at_tiny_deviations(mutant: Callable) -> None:

@@ -36,6 +36,16 @@ def test_the_card_has_lines_diagnoses_and_a_total() -> None:
     ]
 
 
+def test_the_reason_why_something_could_not_be_checked_is_shown_in_full_once() -> None:
+    for words in range(1, 40):
+        reason = f"it {'really ' * words}is"
+        line, *rest = report_card("", [Grade("a.py", "Layer", Findings(unchecked=[reason]))], []).splitlines()[1:]
+        whole = line == f"a.py  Layer  could not be checked: {reason}"
+        assert whole or line.endswith(" ...")
+        assert (rest[:2] == ["", "Layer could not be checked"]) is not whole
+        assert max(map(len, [line, *rest])) <= 120
+
+
 def test_what_could_not_be_checked_is_never_called_right() -> None:
     assert Findings().verdict == "could not be checked"
     assert Findings(right=["values"], unchecked=["evaluation"]).verdict == "could not be checked"

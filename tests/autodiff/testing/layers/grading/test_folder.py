@@ -69,7 +69,7 @@ def test_a_program_that_misses_its_data_or_its_user_is_not_called_wrong(written:
 def test_programs_and_tests_are_not_run(written: Grading, tmp_path: Path) -> None:
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests" / "layers.py").write_text("class Layer: ...\n\n\nraise RuntimeError\n")
-    program = "raise RuntimeError\n"
+    program = "def train():\n    pass\n\n\nraise RuntimeError\n"
     assert list(written(layers=layer("Double"), train=program, test_layers=f"class Test: ...\n\n\n{program}")) == [
         "Double"
     ]

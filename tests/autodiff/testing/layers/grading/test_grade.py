@@ -20,7 +20,7 @@ RIGHT = {
         "GELU": "right: 1 gradient, values",
         "Softmax": "right: 1 gradient, values",
         "MSELoss": "right: 1 gradient, values",
-        "CrossEntropyLoss": "right: 1 gradient, values",
+        "CrossEntropyLoss": "right: 1 gradient, values; it overflows for logits near 1000; LogSumExp does not",
         "BatchNorm1d": "right: 3 gradients (BW, Bb summed), values, running statistics, evaluation",
         "SGD": "right: 3 steps with no momentum, 3 steps with momentum 0.9",
         "MLP4": "right: 11 gradients (W, b summed), values",
@@ -64,6 +64,22 @@ def test_a_model_is_given_the_parts_of_its_own_course(grades: Grading, tmp_path:
     for course in ("berkeley", "cmu_2021"):
         shutil.copytree(SOLUTIONS / course, tmp_path / course)
     assert grades(tmp_path)["MLP"].line == RIGHT["cmu_2021"]["MLP"]
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (4, 5), (3, 3), (1, 2)])
+@pytest.mark.parametrize("course", ["cmu_2025", "cmu_2021"])
+def test_a_right_layer_is_right_whatever_the_shape(
+    written: Grading, course: str, shape: tuple[int, int]
+) -> None:  # of 2 rows a mean is a half; 5 features make a square of W; of 1 row the mean is the sum
+    (file,) = (SOLUTIONS / course).rglob("linear.py")
+    grade = written(linear=file.read_text(), shape=shape)["Linear"]
+    assert grade.line.startswith("right: 3 gradients (W, b ") and grade.line.endswith("), values")
+
+
+def test_an_input_that_suits_no_value_is_not_held_against_backward(written: Grading) -> None:
+    source = (SOLUTIONS / "nyu_2022/mlp.py").read_text()
+    line = written(mlp=source, shape=(4, 1))["bce_loss"].line  # a probability of one class is 1
+    assert line.startswith("could not be checked: the value is not finite")
 
 
 def test_a_transposed_gradient_is_diagnosed(grades: Grading) -> None:
@@ -187,6 +203,7 @@ MISBEHAVING = {
     ),
     "Named": (layer("Named", arguments=", name"), "right: 1 gradient"),
     "Empty": (layer("Empty", forward="return None"), "could not be checked: forward of Empty returned nothing"),
+    "ReLU": (layer("ReLU", forward="return None"), "could not be checked: forward of ReLU returned nothing"),
     "Tanh": (
         "class Tanh:\n    def forward(self, x):\n        return x\n",
         "could not be checked: it has no backward or derivative",
@@ -278,9 +295,30 @@ def test_only_a_bias_before_a_batch_norm_may_have_no_gradient(written: Grading, 
     assert written(mine=NORMALISING.replace("gamma", scale))["Model"].line == line
 
 
+def test_a_mistake_at_the_first_point_is_not_forgotten_at_others_that_are_tried_for_a_zero(written: Grading) -> None:
+    source = layer(
+        "Shift",
+        init="self.b, self.db = np.zeros(3), None",
+        forward="self.x = x; return x + 0 * self.b",
+        backward="self.db = 0 * self.b; return dy * (2 if self.x[0, 0] < 0.15 else 1)",  # so it is for the first seed
+    )
+    assert written(mine=source)["Shift"].line.startswith("WRONG: gradient of x is off by a factor of 2")
+
+
 def test_gradients_of_weights_with_names_of_several_kinds_are_noted(mutant: Callable) -> None:
     line = mutant("cmu_2025/mytorch/nn/linear.py", "Linear", "self.dLdb", "self.db")
     assert line == "right: 3 gradients (W, b summed), values; gradients have names of several kinds: dLdW, db"
+
+
+@pytest.mark.parametrize("wrong", ["2 * self.forward(x)", "None"])
+def test_a_layer_that_can_be_called_gives_the_value_of_forward_then(mutant: Callable, wrong: str) -> None:
+    line = mutant("cmu_2021/mytorch/linear.py", "Linear", "return self.forward(x)", f"return {wrong}")
+    assert line == "WRONG: calling it gives another value than forward"
+
+
+def test_gradients_that_are_added_up_from_call_to_call_are_noted(mutant: Callable) -> None:
+    line = mutant("cmu_2025/mytorch/nn/linear.py", "Linear", "self.dLdb =", "self.dLdb = getattr(self, 'dLdb', 0) +")
+    assert line == ("right: 3 gradients (W, b summed), values; backward adds to dLdb: called twice, it doubles them")
 
 
 def test_base_classes_that_cannot_be_checked_are_left_out(written: Grading) -> None:
@@ -298,6 +336,41 @@ def test_sequences_are_given_to_convolutions_of_one_dimension(written: Grading) 
         backward="self.dLdW = np.einsum('nos,ncs->oc', dy, self.x); return np.einsum('oc,nos->ncs', self.W, dy)",
     )
     assert written(conv=source)["Conv1d"].line == "right: 2 gradients (W summed); values not compared"
+
+
+def test_channels_come_second_for_convolutions_that_are_told_their_number(written: Grading) -> None:
+    source = layer(
+        "Conv2d",
+        arguments=", in_channels, out_channels, kernel_size=1",
+        init="self.W = np.ones((out_channels, in_channels))",
+        forward="assert x.shape[2:] == (5, 5); self.x = x; return np.einsum('oc,ncij->noij', self.W, x)",
+        backward="self.dLdW = np.einsum('noij,ncij->oc', dy, self.x); return np.einsum('oc,noij->ncij', self.W, dy)",
+    )
+    assert written(conv=source)["Conv2d"].line == "right: 2 gradients (W summed); values not compared"
+
+
+def test_sequences_are_given_to_pools_of_one_dimension(written: Grading) -> None:
+    source = layer(
+        "Pool1d",
+        forward="n, c, self.length = x.shape; return x.mean(axis=2)",
+        backward="return np.ones(self.length) * dy[:, :, None] / self.length",
+    )
+    assert written(pooling=source)["Pool1d"].line == "right: 1 gradient; values not compared"
+
+
+@pytest.mark.parametrize(
+    "factor, line", [("len(dy)", "right: 2 gradients (W averaged); "), ("2", "WRONG: dW is off by a factor of 1/2")]
+)
+def test_a_convolution_may_average_over_the_batch(written: Grading, factor: str, line: str) -> None:
+    source = layer(
+        "Conv1d",
+        arguments=", in_channels, out_channels, kernel_size=1",
+        init="self.W = np.ones((out_channels, in_channels))",
+        forward="self.x = x; return np.einsum('oc,ncs->nos', self.W, x)",
+        backward=f"self.dW = np.einsum('nos,ncs->oc', dy, self.x) / {factor}; "
+        "return np.einsum('oc,nos->ncs', self.W, dy)",
+    )
+    assert written(conv=source)["Conv1d"].line.startswith(line)
 
 
 def test_images_are_given_to_convolutions_and_pools(written: Grading) -> None:

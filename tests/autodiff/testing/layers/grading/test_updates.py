@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -49,7 +50,33 @@ def test_every_rule_is_told_from_the_others(rule: int) -> None:
         (CMU, "self.L = len(self.l)", "self.L = len(self.k)", "WRONG: SGD.__init__("),
         (BERKELEY, "return param - ", "return ", "right: 3 steps with no momentum, 3 steps with momentum 0.9"),
         (BERKELEY, "self.lr * param_grad", "param_grad", "WRONG: with no momentum it ignores the learning rate"),
-        (BERKELEY, "self.lr * param_grad", "(1 - self.momentum) * self.lr * param_grad", "WRONG: with momentum 0.9 it"),
+        (
+            BERKELEY,
+            "self.lr * param_grad",
+            "(1 - self.momentum) * self.lr * param_grad",
+            "WRONG: with momentum 0.9 it weights ",
+        ),
+        (CMU, "lr", "learning_rate", "right: 3 steps with no momentum, 3 steps with momentum 0.9"),
+        (CMU, "momentum", "mu", "right: 3 steps with no momentum, 3 steps with momentum 0.9"),
+        (
+            CMU,
+            "lr * self.v_W[i]",
+            "lr * (self.mu * self.v_W[i] + self.l[i].dLdW)",
+            "WRONG: with momentum 0.9 it looks ahead",
+        ),
+        (
+            CMU,
+            "+ self.l[i].dLdW",
+            "+ self.lr * self.l[i].dLdW",
+            "WRONG: with no momentum it applies the learning rate twice for W",
+        ),
+        (
+            CMU,
+            "self.l[i].b = ",
+            "b = ",
+            "WRONG: with no momentum it changes nothing for b; with momentum 0.9 it changes",
+        ),
+        (BERKELEY, "momentum", "inertia", "right: 3 steps with no momentum; it takes no momentum"),
         (BERKELEY, "update(self, param_name, ", "update(self, ", "could not be checked: its constructor"),
     ],
 )
@@ -57,11 +84,19 @@ def test_mistakes_of_optimisers_are_named(mutant: Callable, file: str, old: str,
     assert mutant(file, "SGD", old, new)[: len(line)] == line
 
 
-def test_an_optimiser_may_look_for_the_linear_layers_of_its_folder(written: Grading) -> None:
+@pytest.mark.parametrize("other", ["another_course", "his_course"])  # before and after "course"
+def test_an_optimiser_may_look_for_the_linear_layers_of_its_folder(grades: Grading, tmp_path: Path, other: str) -> None:
     sources = {name: (SOLUTIONS / "cmu_2025/mytorch" / path).read_text() for name, path in PARTS.items()}
     own = sources["sgd"].replace('hasattr(layer, "W")', "isinstance(layer, Linear)")
-    found = written(**{**sources, "sgd": f"from linear import Linear\n{own}"})
-    assert found["SGD"].line == "right: 3 steps with no momentum, 3 steps with momentum 0.9"
+    files = {
+        "course/linear.py": sources["linear"],
+        "course/sgd.py": f"from linear import Linear\n{own}",
+        f"{other}/layers.py": sources["linear"],
+    }
+    for file, source in files.items():
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).write_text(source)
+    assert grades(tmp_path)["SGD"].line == "right: 3 steps with no momentum, 3 steps with momentum 0.9"
 
 
 def solution(**changes: list[tuple[str, str]]) -> dict[str, str]:
@@ -82,6 +117,11 @@ def test_a_model_has_its_own_steps_checked(written: Grading) -> None:
     line = written(**solution(hw1=changes))["MLP"].line
     assert line.startswith("WRONG: step goes up the gradient for model.linear_layers[0].W; ")
     assert "; step ignores the momentum for model.linear_layers[1].b" in line
+
+
+def test_steps_of_a_model_whose_momentum_is_not_known_are_not_checked(written: Grading) -> None:
+    line = written(**solution(hw1=[("self.momentum", "self.inertia")]))["MLP"].line
+    assert line == "could not be checked: step: no attributes lr and momentum, or no gradients"
 
 
 def test_gradients_without_the_leading_axis_of_their_parameters_are_those_of_2019(written: Grading) -> None:
