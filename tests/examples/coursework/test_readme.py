@@ -28,20 +28,26 @@ def rows(heading: str) -> list[list[str]]:
 
 
 @pytest.fixture
-def few_digits(tmp_path: Path) -> None:
-    """100 digits of 8x8 pixels to learn from and 30 for the test, in the files of MNIST."""
-    folder = tmp_path / "path" / "to" / "mnist"
-    folder.mkdir(parents=True)
+def few_pictures(tmp_path: Path) -> None:
+    """Digits of 8x8 pixels, 130 at most, in the files of the data sets that the commands name."""
     images, labels = load_digits().images.astype(np.uint8), load_digits().target.astype(np.uint8)
-    for part, which in (("train", slice(100)), ("t10k", slice(100, 130))):
-        (folder / f"{part}-images-idx3-ubyte").write_bytes(idx(images[which].shape, images[which]))
-        (folder / f"{part}-labels-idx1-ubyte").write_bytes(idx(labels[which].shape, labels[which]))
+    for name in ("mnist", "fashion-mnist"):
+        folder = tmp_path / "path" / "to" / name
+        folder.mkdir(parents=True)
+        for part, which in (("train", slice(100)), ("t10k", slice(100, 130))):
+            (folder / f"{part}-images-idx3-ubyte").write_bytes(idx(images[which].shape, images[which]))
+            (folder / f"{part}-labels-idx1-ubyte").write_bytes(idx(labels[which].shape, labels[which]))
+    folder = tmp_path / "path" / "to" / "cifar10"
+    folder.mkdir(parents=True)
+    planes = np.tile(images[:10], (1, 12, 4)).reshape(10, -1)  # three of 32x32, of one digit of each class
+    for name in (*(f"data_batch_{i}.bin" for i in range(1, 6)), "test_batch.bin"):
+        (folder / name).write_bytes(np.column_stack([labels[:10], planes]).tobytes())
 
 
 @pytest.mark.parametrize(
     "program, options, figure, plots", COMMANDS, ids=[Path(command[0]).name for command in COMMANDS]
 )
-@pytest.mark.usefixtures("few_digits")
+@pytest.mark.usefixtures("few_pictures")
 def test_command_runs_as_it_stands_comes_to_its_figure_and_leaves_its_plots(
     program: str,
     options: str,

@@ -159,7 +159,7 @@ def test_standardised_bytes_have_mean_0_and_deviation_1_in_each_channel() -> Non
     )
     inputs[:, 2] = 7  # a constant channel
     out = runs.Standardize(inputs)(inputs)
-    assert out.dtype == np.float32
+    assert out.dtype == runs.Standardize(inputs)(inputs.astype(float)).dtype == np.float32
     assert out.mean((0, 2, 3)) == pytest.approx(0, abs=1e-4)
     assert out.std((0, 2, 3)) == pytest.approx([1, 1, 0], abs=1e-4)
     assert np.all(np.diff(out[np.argsort(inputs[:, 0, 0, 0]), 0, 0, 0]) >= 0)
