@@ -90,8 +90,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     predicted = np.argmax(logits, axis=1)
     rows = [(i, label, data.classes[label]) for i, label in enumerate(predicted)]
     runs.write_csv(folder / "predictions.csv", ["id", "label", "class"], rows)
-    right = [np.mean(predicted[data.test.labels == label] == label) for label in range(len(data.classes))]
-    print(runs.table(["class", "test accuracy"], [(name, float(share)) for name, share in zip(data.classes, right)]))
+    right = predicted == data.test.labels
+    shares = [(data.classes[i], float(np.mean(right[data.test.labels == i]))) for i in np.unique(data.test.labels)]
+    print(runs.table(["class", "test accuracy"], shares))
 
 
 if __name__ == "__main__":
