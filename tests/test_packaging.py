@@ -8,6 +8,7 @@ import fnmatch
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -61,17 +62,23 @@ def name_of(path: Path) -> str:
 SOURCES = {name_of(path): path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))}
 
 
-def imports(module: str, tree: ast.AST | None = None) -> Iterator[str]:
-    """Everything that a module imports, in full: ``numpy``, ``autodiff.tape.Node``."""
+def imported_in(tree: ast.AST, module: str) -> Iterator[str]:
+    """Everything that a part of a module imports, in full: ``numpy``, ``autodiff.tape.Node``."""
     path = SOURCES[module]
     package = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
-    for node in ast.walk(tree or ast.parse(path.read_text())):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else []
             source = ".".join([*base, *filter(None, [node.module])])
             yield from (f"{source}.{alias.name}" for alias in node.names)
+
+
+@cache
+def imports(module: str) -> list[str]:
+    """Everything that a module imports."""
+    return list(imported_in(ast.parse(SOURCES[module].read_text()), module))
 
 
 def imported_modules(module: str) -> set[str]:
@@ -109,7 +116,7 @@ def test_no_import_is_part_of_a_cycle() -> None:
 def test_nothing_is_imported_inside_a_function(module: str) -> None:
     for node in ast.walk(ast.parse(SOURCES[module].read_text())):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            assert not list(imports(module, node)), f"{module}: {node.name} imports something when called"
+            assert not list(imported_in(node, module)), f"{module}: {node.name} imports something when called"
 
 
 @pytest.mark.parametrize("module", SOURCES)

@@ -12,7 +12,8 @@
 ``check_layer(layer, x)``
     compares three gradients of a layer: the one derived by hand, the tape's, and that of differences; and says which
     simple mistake explains a wrong one. ``python -m autodiff.testing layers.py:Linear --shape 4,3`` does so from the
-    command line, for any class with ``forward`` and ``backward`` on plain arrays.
+    command line, for any class with ``forward`` and ``backward`` on plain arrays; ``python -m autodiff.testing
+    path/to/mytorch`` grades a whole folder of exercises, values and updates too.
 
 ``strategies``
     are Hypothesis strategies for tests of one's own: arrays on a lattice, layouts, indices, matrices, and whole

@@ -6,7 +6,6 @@ are made of.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -34,11 +33,11 @@ class Call(NamedTuple):
         args = list(self.args)
         for place, value in zip(self.differentiated, values, strict=True):
             args[place] = value
-        return self.function(*args, **copy.deepcopy(self.options))  # options may hold generators of random numbers
+        return self.function(*args, **self.options)
 
     def of_arguments(self) -> Any:
         """The result for the arguments as they are."""
-        return self.function(*self.args, **copy.deepcopy(self.options))
+        return self.function(*self.args, **self.options)
 
     @property
     def values(self) -> list[np.ndarray]:

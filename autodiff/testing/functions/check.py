@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import compress
 from time import perf_counter
 from typing import Any
 
@@ -83,8 +84,9 @@ def check_grads(
             kinds = ", ".join(type(output).__name__ for output in outputs) or "nothing"
             raise TypeError(f"check_grads: the function returned no tensor but {kinds}: the gradient is lost")
         kept = [plain(output).dtype.kind in "fc" for output in outputs]
-        reproduction.outputs = [path for path, keep in zip(_paths(y, "y"), kept, strict=True) if keep]
-        return [output for output, keep in zip(outputs, kept, strict=True) if keep]
+        if not reproduction.outputs:
+            reproduction.outputs = list(compress(_paths(y, "y"), kept))
+        return list(compress(outputs, kept))
 
     names = [path for i, arg in enumerate(args) for path in _paths(arg, f"argument {i}")]
     arrays = [np.array(leaves[i], dtype=np.result_type(leaves[i], np.float64)) for i in chosen]

@@ -31,7 +31,7 @@ class Reproduction:
     function: Callable
     arguments: str
     arrays: Sequence[np.ndarray]
-    outputs: Sequence[str] = ("y",)
+    outputs: Sequence[str] = ()
     cotangents: list[list[np.ndarray]] = field(default_factory=list)
 
     def program(self, move: Mapping[int, np.ndarray], step: float, sides: bool = False) -> str:

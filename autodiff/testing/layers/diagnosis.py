@@ -19,6 +19,9 @@ PRECISION = 1e-6
 EXPLAINED = 1e-3
 """What share of the difference between found and right a relation may leave unexplained."""
 
+SINGLE = 1e-6
+"""The error of what was computed in float32, relative to the largest entry."""
+
 ROWS = 3
 """How many rows a relation per column takes before it says anything: it always holds for one, and often for two."""
 
@@ -179,7 +182,7 @@ def _factor(found: np.ndarray, true: np.ndarray, context: Context) -> str | None
     """A constant factor, by every name that it has."""
     square = float(np.vdot(true, true))
     factor = float(np.vdot(true, found)) / square if square else 0.0
-    if not factor or abs(factor - 1) <= context.precision or not _equal(found, factor * true, context.precision):
+    if not factor or not _equal(found, factor * true, context.precision):
         return None
     if abs(factor + 1) <= PRECISION:
         return "has the wrong sign"
@@ -234,6 +237,14 @@ def _missing_factor(found: np.ndarray, true: np.ndarray, context: Context) -> st
     return None
 
 
+def _unweighted(found: np.ndarray, true: np.ndarray, context: Context) -> str | None:
+    """That of a bias, if nothing came after it."""
+    dy = context.cotangent
+    if dy is None or dy.ndim < 2 or not _same_entries(dy.sum(axis=tuple(range(dy.ndim - 1))), found):
+        return None
+    return "is dy summed over the batch: the derivative of what comes after is missing"
+
+
 def _penalised(found: np.ndarray, true: np.ndarray, context: Context) -> str | None:
     """A multiple of the argument itself, added as weight decay adds it."""
     value = context.value
@@ -244,6 +255,14 @@ def _penalised(found: np.ndarray, true: np.ndarray, context: Context) -> str | N
     if not _equal(difference, multiple * value, PRECISION, _size(difference)):
         return None
     return f"contains {multiple:.6g} times {context.name} besides the right gradient"
+
+
+def _rounded(found: np.ndarray, true: np.ndarray, context: Context) -> str | None:
+    """Right to as many digits as float32 has, and in most entries to no more."""
+    inexact = np.count_nonzero(np.abs(found - true) > 1e-12 * _size(true))
+    if not _equal(found, true, SINGLE) or 2 * inexact < np.count_nonzero(true):
+        return None
+    return "is right to seven digits only: something is computed in float32"
 
 
 def _at_a_condition(found: np.ndarray, true: np.ndarray, context: Context) -> str | None:
@@ -329,7 +348,9 @@ Relation = Callable[[np.ndarray, np.ndarray, Context], str | None]
 _OF_VALUES: tuple[Relation, ...] = (
     _factor,
     _missing_factor,
+    _unweighted,
     _penalised,
+    _rounded,
     _at_a_condition,
     _offset,
     _scaled_by_line,

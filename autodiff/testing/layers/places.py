@@ -31,9 +31,8 @@ def is_layer(value: Any) -> bool:
 
 def is_layer_class(value: type) -> bool:
     """Whether its objects are."""
-    return callable(getattr(value, "forward", None)) and any(
-        callable(getattr(value, name, None)) for name in ("backward", "derivative")
-    )
+    goes_forward = callable(getattr(value, "forward", None)) or any("__call__" in vars(base) for base in value.__mro__)
+    return goes_forward and any(callable(getattr(value, name, None)) for name in ("backward", "derivative"))
 
 
 def arrays_in(layer: Any) -> list[tuple[Path, np.ndarray]]:
@@ -105,6 +104,9 @@ def put(layer: Any, path: Path, value: Any) -> None:
         owner, (kind, key) = get(layer, place[:-1]), place[-1]
         if kind == ".":
             setattr(owner, key, value)
+        elif isinstance(owner, tuple):
+            items = (*owner[:key], value, *owner[key + 1 :])
+            put(layer, place[:-1], type(owner)(*items) if hasattr(owner, "_fields") else items)
         else:
             owner[key] = value
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import re
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -18,6 +19,9 @@ from ...tensor import Tensor
 from ..pulled_back import plain
 from .places import GRADIENTS, KNOWN, Path, arrays_in, get, look_up, parse, partners, put, show
 from .subjects import Arrays, Subject, UntapedError, parameter_names, pull, reproducible
+
+COTANGENT = re.compile(r"grad|delta|upstream|g$|d_?[lj]_?d|d_?(out|[yzaxho])$", re.IGNORECASE)
+"""What the argument of backward is called that is the gradient of the output."""
 
 
 class Student(Subject):
@@ -48,6 +52,9 @@ class Student(Subject):
         self.places: dict[str, tuple[Path, Path | None]] = {}
         self.found_defects: dict[str, None] = {}
         ran, given, value = self._run(self.arguments)
+        if not same(value, self._run(self.arguments)[-1]):  # parameters that the first forward draws, with no seed
+            self.layer = ran
+            ran, given, value = self._run(self.arguments)
         self.takes_cotangent, self.backward = (True, backward) if backward else self._calling(layer, value)
         self._find_parameters(ran, given, value, parameters)
         if not any(name in self._returned_names(1) for name in self.arguments) and not self.parameters:
@@ -100,6 +107,9 @@ class Student(Subject):
         if least <= 1:
             return True, lambda layer, *given: layer.backward(given[-1])
         if least <= 1 + len(self.inputs) <= most:
+            first, *_, last = parameter_names(layer.backward, 1 + len(self.inputs))
+            if COTANGENT.match(first) and not COTANGENT.match(last):
+                return True, lambda layer, *given: layer.backward(given[-1], *given[:-1])
             return True, lambda layer, *given: layer.backward(*given)
         if least <= len(self.inputs) <= most and value.ndim == 0:
             return False, lambda layer, *given: layer.backward(*given[:-1])

@@ -21,7 +21,20 @@ from ...primitive import IMPLEMENTATIONS, REGISTRY, Primitive
 from ...tensor import Tensor
 from ...tree import flatten
 from .call import Call, literal
-from .domains import DOMAINS, LISTS, NO_ARRAYS, ONE, PER_UNIT, STATIC, Domain, Shapes, anything, labels, shapes_to_try
+from .domains import (
+    DOMAINS,
+    LISTS,
+    NO_ARRAYS,
+    ONE,
+    PER_UNIT,
+    STATIC,
+    Domain,
+    Shape,
+    Shapes,
+    anything,
+    labels,
+    shapes_to_try,
+)
 
 TRIALS = 240
 """How many domains and static parameters are tried with one combination of shapes."""
@@ -312,24 +325,27 @@ def _variations(entry: Entry, form: Form, shapes: Shapes, domains: tuple[Domain,
     return tuple(found)
 
 
-def _samples(shapes: Shapes, domains: tuple[Domain, ...]) -> Iterator[list[np.ndarray]]:
+def _samples(shapes: Shapes, domains: tuple[Domain, ...]) -> list[list[np.ndarray]]:
     """Points all over the domains: different numbers, and around them; the same ones, the ends against each other."""
+    columns = [_column(i, *place) for i, place in enumerate(zip(shapes, domains, strict=True))]
+    return [[x.copy("K") for x in point] for point in zip(*columns, strict=True)]
 
-    def at(place: Callable[[int, int], np.ndarray]) -> list[np.ndarray]:
-        found = []
-        for i, (shape, domain) in enumerate(zip(shapes, domains, strict=True)):
-            part = np.resize(place(i, prod(shape)), shape)
-            grid = np.round((domain.low + part * (domain.high - domain.low)) * PER_UNIT) / PER_UNIT
-            found.append(domain.array(grid))
-        return found
 
+@lru_cache(maxsize=1024)
+def _column(i: int, shape: Shape, domain: Domain) -> list[np.ndarray]:
+    """What array ``i`` is at those points."""
+
+    def at(part: np.ndarray) -> np.ndarray:
+        numbers = domain.low + part.reshape(shape) * (domain.high - domain.low)
+        return domain.array(np.round(numbers * PER_UNIT) / PER_UNIT)
+
+    n, found = prod(shape), []
     for factor in (0.618, 0.414):
-        point = at(lambda i, n, factor=factor: np.modf(factor * (np.arange(n) + 1) + 0.37 * i)[0])  # type: ignore[misc]
-        yield point
-        for step in (NEARBY, -NEARBY):
-            yield [x + step for x in point]
-    for ends in ((0.0, 1.0), (1.0, 0.0), (0.0, 0.0), (1.0, 1.0), (0.5, 0.5)):
-        yield at(lambda i, n, ends=ends: np.full(n, ends[min(i, 1)]))  # type: ignore[misc]
+        x = at(np.modf(factor * (np.arange(n) + 1) + 0.37 * i)[0])
+        found += [x, x + NEARBY, x - NEARBY]
+    for first, others in ((0.0, 1.0), (1.0, 0.0), (0.0, 0.0), (1.0, 1.0), (0.5, 0.5)):
+        found.append(at(np.full(n, others if i else first)))
+    return found
 
 
 def _failure(entry: Entry, form: Form, shapes: Shapes, domains: tuple[Domain, ...]) -> str | None:
@@ -341,7 +357,7 @@ def _failure(entry: Entry, form: Form, shapes: Shapes, domains: tuple[Domain, ..
     try:
         with catch_warnings(), np.errstate(all="ignore"):
             simplefilter("error")
-            points = list(_samples(shapes, domains))
+            points = _samples(shapes, domains)
             for point in points:
                 values = _floats(plain(*[x.copy() for x in point]))
                 if not values:

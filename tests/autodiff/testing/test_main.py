@@ -243,10 +243,19 @@ def test_inputs_are_probabilities_where_others_give_no_finite_value(run: Command
     assert code == 2
     assert "check_layer: CrossEntropy could not be checked" in err
     assert "note: the value is not finite" in err
+    _, out, _ = run("layers.py", "--shape", "4,3", "--values", "normal")
+    assert "CrossEntropy   not checked: the value is not finite; try --values or --seed" in out.splitlines()
 
 
 def test_an_object_of_the_file_can_be_named(run: Command) -> None:
     assert run("layers.py:sine", "--shape", "3")[0] == 0
+
+
+@pytest.mark.parametrize("shape", ["1", "4,1", "(4, 3)", "[2,3,]"])
+def test_a_shape_may_be_written_as_a_tuple_and_have_sides_of_1(run: Command, shape: str) -> None:
+    code, out, _ = run("layers.py:Sine", "--shape", shape)
+    sides = [side for side in shape.strip("()[]").replace(" ", "").split(",") if side]
+    assert code == 0 and f"gradient of x  ({', '.join(sides)}{',' if len(sides) == 1 else ''})" in out
 
 
 def test_a_second_input_has_a_shape_of_its_own(run: Command) -> None:
@@ -262,6 +271,15 @@ def test_an_exception_of_the_students_own_is_shown_with_its_line_and_without_a_t
     assert first.startswith("Crashing.forward(x (4, 3)) raised ValueError: matmul: ")
     line = 1 + LAYERS.splitlines().index("        return x @ weight")
     assert second == f"  layers.py, line {line}: return x @ weight"
+
+
+def test_a_layer_that_gives_nothing_is_not_checked(run: Command, tmp_path: Path) -> None:
+    (tmp_path / "empty.py").write_text(
+        "class Empty:\n    def forward(self, x): ...\n\n    def backward(self, dy):\n        return dy\n"
+    )
+    code, out, err = run("empty.py:Empty", "--shape", "3")
+    assert (code, out) == (2, "")
+    assert err.startswith("not checked: forward of Empty returned nothing, not real numbers; pass forward=")
 
 
 def test_without_a_name_every_layer_of_the_file_has_a_line(run: Command) -> None:
@@ -286,6 +304,13 @@ def test_without_a_name_every_layer_of_the_file_has_a_line(run: Command) -> None
     assert max(map(len, out.splitlines())) <= 120
 
 
+def test_a_base_class_that_is_written_has_a_line_too(run: Command, tmp_path: Path) -> None:
+    sine = next(part for part in LAYERS.split("\n\n\n") if part.startswith("class Sine"))
+    parts = ["import numpy as np", sine.replace("(Activation)", ""), "class Wave(Sine): ...\n"]
+    (tmp_path / "waves.py").write_text("\n\n\n".join(parts))
+    assert run("waves.py", "--shape", "4,3") == (0, "Sine  right: 1 gradient\nWave  right: 1 gradient\n", "")
+
+
 def test_the_worst_of_several_outcomes_is_the_exit_code(run: Command, tmp_path: Path) -> None:
     parts = LAYERS.split("\n\n\n")
     files = {"right.py": ["Sine"], "unknown.py": ["Sine", "Secretive"], "wrong.py": ["Sine", "Secretive", "MyLinear"]}
@@ -304,7 +329,10 @@ def test_the_worst_of_several_outcomes_is_the_exit_code(run: Command, tmp_path: 
         (["no.such.module:MyLinear", "--shape", "4,3"], "there is no file or module 'no.such.module'"),
         (["layers.py:Other", "--shape", "4,3"], "layers.py has no class or function Other; it has MyLinear, "),
         (["empty.py", "--shape", "4,3"], "empty.py defines no class with forward and backward"),
-        (["layers.py:Sine"], "the following arguments are required: --shape"),
+        (["layers.py:Sine"], "say what --shape the input has, e.g. --shape 4,3 "),
+        ([".", "--init", "3"], "--init is for one class; grade the folder without it, then say file.py:Class"),
+        (["empty"], "empty has no class that looks like a layer, loss, optimiser or model"),
+        (["no_such_folder"], "there is no folder .*no_such_folder; say what --shape the input has"),
         (["layers.py:Sine", "--shape", "4x3"], "'4x3' is not a shape such as 4,3"),
         (["layers.py:Sine", "--shape", "0,3"], "'0,3' is not a shape such as 4,3"),
         (["layers.py:Sine", "--shape", "3", "--parameters", "W"], "'W' is not a list such as W=dLdW,b=dLdb"),
@@ -318,6 +346,7 @@ def test_bad_usage_exits_with_2_and_says_what_is_wrong(
     run: Command, tmp_path: Path, arguments: list[str], message: str
 ) -> None:
     (tmp_path / "empty.py").write_text("x = 1\n")
+    (tmp_path / "empty").mkdir()
     code, out, err = run(*arguments)
     assert (code, out) == (2, "")
     with pytest.raises(AssertionError, match=message):
@@ -341,6 +370,8 @@ def test_a_file_that_cannot_be_imported_is_shown_with_its_line(
     assert (code, err) == (1, "")
     assert message in out
     assert f"broken.py, line {len(source.splitlines())}: {source.splitlines()[-1]}" in out
+    code, out, err = run("broken.py", "--shape", "4,3")
+    assert (code, err) == (1, "") and out.startswith(f"broken.py  {message}")
 
 
 def test_a_file_in_a_package_is_imported_as_a_part_of_it(run: Command, tmp_path: Path) -> None:
@@ -360,6 +391,36 @@ def test_a_file_in_a_package_is_imported_as_a_part_of_it(run: Command, tmp_path:
 def test_a_file_named_like_a_module_that_is_loaded_is_imported_all_the_same(run: Command, tmp_path: Path) -> None:
     (tmp_path / "types.py").write_text(LAYERS)
     assert run("types.py:Sine", "--shape", "3")[0] == 0
+
+
+def test_a_folder_is_graded_with_a_line_for_each_class_the_diagnoses_and_a_total(run: Command) -> None:
+    code, out, err = run(".")
+    assert (code, err) == (1, "")
+    card, diagnosis, *_ = out.split("\n\n")
+    assert card.splitlines()[0] == "Report card of ."
+    assert (
+        card.splitlines()[1] == "layers.py  MyLinear       WRONG: dLdW is transposed; dLdb is not summed over the batch"
+    )
+    assert diagnosis.splitlines()[:2] == [
+        "MyLinear (layers.py) is wrong",
+        "  gradient       shape   entry   by hand  tape     differences  rel. error  verdict",
+    ]
+    assert out.splitlines()[-2:] == [
+        "2 right, 1 wrong, 6 could not be checked",
+        "passed over, as bases of others or unlike any layer, loss, optimiser or model: Crashing, Activation",
+    ]
+    assert max(map(len, out.splitlines())) <= 120
+
+
+def test_the_worst_grade_of_a_folder_is_the_exit_code(run: Command, tmp_path: Path) -> None:
+    codes = {}
+    for name in ("Sine", "Secretive", "MyLinear"):
+        chosen = [part for part in LAYERS.split("\n\n\n") if part.split()[1].partition("(")[0].rstrip(":") == name]
+        folder = tmp_path / f"only_{name}"
+        folder.mkdir()
+        (folder / f"{name}.py").write_text("\n\n\n".join(["import numpy as np", "class Activation: ...", *chosen]))
+        codes[name] = run(folder.name)[0]
+    assert codes == {"Sine": 0, "Secretive": 2, "MyLinear": 1}
 
 
 def test_the_command_is_python_m_autodiff_testing(tmp_path: Path) -> None:

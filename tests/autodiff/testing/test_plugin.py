@@ -335,7 +335,7 @@ def test_options_that_make_no_sense_are_refused(pytester: pytest.Pytester, optio
 def test_shards_share_the_mutants_among_them(pytester: pytest.Pytester) -> None:
     totals = []
     for shard in ("1/1", "1/2", "2/2"):
-        _, output = pytest_here(pytester, "--grad-mutate=test_", f"--grad-mutate-shard={shard}", test_it=SHARDS)
+        _, output = pytest_here(pytester, "--grad-mutate=test_it", f"--grad-mutate-shard={shard}", test_it=SHARDS)
         totals += re.findall(r"(\d+) of (\d+) mutants killed", output)
     assert totals == [("6", "6"), ("3", "3"), ("3", "3")]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import numpy as np
 import pytest
 
@@ -32,6 +34,7 @@ def test_all_arrays_of_a_layer_and_of_those_within_it_are_found() -> None:
     assert [show(path) for path, _ in arrays_in(student.AccumulatingLinear(3, 2))] == ["weight.data", "bias.data"]
     layer = student.Linear(3, 2)
     layer.itself = [layer]  # type: ignore[attr-defined]
+    layer.mask, layer.names = np.ones(3, dtype=bool), np.array(["x"])  # type: ignore[attr-defined]
     assert [show(path) for path, _ in arrays_in(layer)] == ["W", "b"]
 
 
@@ -50,6 +53,21 @@ def test_an_array_is_set_in_place_where_that_is_possible_for_views_of_it() -> No
     row = layer.W[0]
     put(layer, parse("W"), np.ones((2, 3)))
     np.testing.assert_array_equal(row, np.ones(3))
+    assert row.base is layer.W
+
+
+class Cache(NamedTuple):
+    x: Any
+    W: Any
+
+
+def test_an_array_is_set_in_the_tuples_that_hold_it_too() -> None:
+    layer: Any = student.Linear(3, 2)
+    layer.plain, layer.named, layer.nested = (0, layer.W, layer.W), Cache(0, layer.W), ([layer.W, (layer.W,)],)
+    value = np.ones((5, 5))
+    put(layer, parse("W"), value)
+    assert layer.plain == (0, value, value) and layer.named == Cache(0, value) and layer.nested == ([value, (value,)],)
+    assert type(layer.named) is Cache
 
 
 def test_what_is_not_there_is_none() -> None:
@@ -61,7 +79,9 @@ def test_what_is_not_there_is_none() -> None:
 def test_the_gradient_of_a_parameter_is_looked_for_beside_it() -> None:
     assert "layers[0].dLdW" in map(show, partners(parse("layers[0].W")))
     assert "dW[1]" in map(show, partners(parse("W[1]")))
+    assert "grads['W'][1]" in map(show, partners(parse("W[1]")))
     assert "net.grads['dJdW1']" in map(show, partners(parse("net.parameters['W1']")))
+    assert "net.grads['W'][1]" in map(show, partners(parse("net.params['W'][1]")))
     assert [show(path) for path in partners(parse("weight.data"))] == ["weight.grad"]
 
 

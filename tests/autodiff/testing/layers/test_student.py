@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from autodiff.testing import check_layer
+from autodiff.testing.layers.student import Student
 
 from . import student_layers as student
 
@@ -36,6 +37,19 @@ class Scale:
         return dy * getattr(self, self.name)
 
 
+def test_a_cache_may_be_a_tuple_that_holds_a_parameter() -> None:
+    class Linear(student.Linear):
+        def forward(self, x: Any) -> Any:
+            self.cache = (x, self.W)
+            return super().forward(x)
+
+        def backward(self, dy: Any) -> Any:
+            super().backward(dy)
+            return dy @ self.cache[1]
+
+    assert check_layer(Linear(3, 2), X)
+
+
 @pytest.mark.parametrize(
     "name, gradient",
     [
@@ -54,6 +68,12 @@ class Scale:
 )
 def test_common_names_are_found(name: str, gradient: str) -> None:
     assert labels(Scale(name, gradient), X) == ["gradient of x", gradient]
+
+
+@pytest.mark.parametrize("name", ["W", "b", "weight", "weights", "bias", "gamma", "beta", "BW", "Bb", "kernel"])
+def test_a_parameter_of_a_common_name_must_have_a_gradient(name: str) -> None:
+    with pytest.raises(AssertionError, match=f"gradient of {name} is missing"):
+        check_layer(Scale(name, "result"), X)
 
 
 def test_indices_select_rows_of_a_parameter() -> None:
@@ -78,6 +98,15 @@ def test_dicts_lists_and_inner_layers_are_found() -> None:
     assert labels(student.StackOfLinears(), X)[1:] == ["dW[0]", "dW[1]", "db[0]", "db[1]"]
     assert labels(student.MLP1(), X)[1:3] == ["layers[0].dLdW", "layers[0].dLdb"]
     assert labels(student.AccumulatingLinear(3, 2), X)[1:] == ["weight.grad", "bias.grad"]
+
+
+def test_parameters_that_the_first_forward_draws_without_a_seed_are_found() -> None:
+    class Unseeded(student.FullyConnected):
+        def _init_parameters(self, X_shape: tuple[int, int]) -> None:
+            super()._init_parameters(X_shape)
+            self.parameters["W"] = np.random.default_rng().normal(size=(X_shape[1], self.n_out))
+
+    assert labels(Unseeded(5), X) == ["gradient of X", "gradients['W']", "gradients['b']"]
 
 
 def test_what_a_layer_keeps_of_a_run_is_no_parameter() -> None:
@@ -133,6 +162,11 @@ def test_a_name_that_is_not_there_is_an_error(named: dict[str, str], message: st
         check_layer(student.Linear(3, 2), X, parameters=named)
 
 
+def test_what_is_no_array_is_no_parameter() -> None:
+    with pytest.raises(TypeError, match="check_layer: name of Scale is a str, no array"):
+        check_layer(Scale("W", "dW"), X, parameters={"name": "dW"})
+
+
 def test_callers_can_say_how_to_run_forward_and_backward() -> None:
     def mse(y: Any, y_hat: Any) -> tuple[Any, Any]:
         return np.mean((y_hat - y) ** 2), 2 * (y_hat - y) / y.size
@@ -170,6 +204,14 @@ def test_backward_may_return_gradients_by_the_names_of_the_inputs() -> None:
     assert found.notes == ["backward gives no gradient of x: not checked"]
 
 
+def test_backward_may_return_gradients_of_parameters_too() -> None:
+    class Both(student.Linear):
+        def backward(self, dLdZ: Any) -> Any:
+            return super().backward(dLdZ), self.dLdW, self.dLdb
+
+    assert labels(Both(3, 2), X) == ["gradient of A", "dLdW", "dLdb"]
+
+
 def test_options_go_to_forward() -> None:
     class Powers:
         def forward(self, x: Any, power: int = 1) -> Any:
@@ -181,6 +223,30 @@ def test_options_go_to_forward() -> None:
 
     cubed = check_layer(Powers(), X, options={"power": 3})
     assert cubed.rows[0].by_hand != check_layer(Powers(), X).rows[0].by_hand
+
+
+class Bend:
+    """Its backward takes the input too."""
+
+    def forward(self, x: Any) -> Any:
+        return x * x
+
+
+class InputFirst(Bend):
+    def backward(self, z: Any, d_out: Any) -> Any:
+        return 2 * z * d_out**3
+
+
+class InputLast(Bend):
+    def backward(self, grad: Any, z: Any) -> Any:
+        return 2 * z * grad**3
+
+
+@pytest.mark.parametrize("layer", [InputFirst(), InputLast()])
+def test_backward_may_take_the_input_before_or_after_the_gradient(layer: Any) -> None:
+    student = Student(layer, [X], forward=None, backward=None, parameters=None, argnums=None, options={}, seed=0)
+    dy = np.random.default_rng(0).normal(size=X.shape)
+    np.testing.assert_allclose(student.by_hand([dy])["x"], 2 * X * dy**3)
 
 
 def test_a_backward_that_no_convention_fits_says_what_to_pass() -> None:

@@ -1,0 +1,5 @@
+"""The optimiser of the exercise."""
+
+from .sgd import SGD
+
+__all__ = ["SGD"]
