@@ -42,8 +42,8 @@ def batch_norm(
 
     Args:
         x: of shape (N, C, ...).
-        running_mean: the mean of each channel (C,), for evaluation; that of the batch is taken if it is None.
-            Training writes a moving average into it, as PyTorch does.
+        running_mean: the mean of each channel (C,), for evaluation; that of the batch is taken if it is None, where a
+            single value per channel becomes the bias. Training writes a moving average into it, as PyTorch does.
         running_var: likewise the variance; what is averaged is the unbiased one, while the batch is divided by the
             biased one.
         weight: of shape (C,); 1 if None.
@@ -63,11 +63,13 @@ def batch_norm(
     check_channels("batch_norm", x, running_mean=mean, running_var=var, weight=weight, bias=bias)
     if not training and mean is not None and var is not None:
         return batch_norm_evaluation(x, weight, bias, mean=mean, var=var, eps=eps)
+    check_count(x.shape, least=2 if training else 1)
     statistics: dict[str, np.ndarray] = {}
     out = batch_norm_training(x, weight, bias, eps=eps, statistics=statistics)
-    for running, batch in ((mean, statistics["mean"]), (var, unbiased(statistics["var"], count(x.shape)))):
-        if training and running is not None:
-            running[...] = moved(running, batch, momentum)
+    if training and mean is not None:
+        mean[...] = moved(mean, statistics["mean"], momentum)
+    if training and var is not None:
+        var[...] = moved(var, unbiased(statistics["var"], count(x.shape)), momentum)
     return out
 
 
@@ -98,9 +100,9 @@ def moved(running: np.ndarray, batch: np.ndarray, momentum: float) -> np.ndarray
     return ((1 - momentum) * running + momentum * batch).astype(running.dtype, copy=False)
 
 
-def _check_count(shape: tuple[int, ...]) -> None:
-    """Raise ValueError for a single value per channel, which would be normalised to 0 whatever it is."""
-    if (n := count(shape)) < 2:
+def check_count(shape: tuple[int, ...], least: int = 2) -> None:
+    """Raise ValueError for fewer values per channel: a single one would be normalised to 0 whatever it is."""
+    if (n := count(shape)) < least:
         raise ValueError(
             f"batch norm in training takes more than one value per channel, but the input {shape} has {n}; give it a "
             "larger batch, or evaluate it after layer.eval()"
@@ -111,7 +113,6 @@ def _training_on_arrays(
     x: Any, weight: Any = None, bias: Any = None, *, eps: float = 1e-5, statistics: dict | None = None
 ) -> tuple:
     """Two passes over memory: one for the statistics, one to scale what the first has centred."""
-    _check_count(x.shape)
     dtype, x, weight, bias = in_one_dtype(x, weight, bias)
     view = Channels(x.shape, x.dtype)
     y = np.empty(x.shape, x.dtype)
@@ -163,7 +164,6 @@ def batch_norm_training(
         eps: is added to the variance.
         statistics: takes "mean" and "var", the biased variance, as arrays (C,).
     """
-    _check_count(x.shape)
     axes = (0, *range(2, x.ndim))
     mean = x.mean(axis=axes)
     centred = x - along(1, mean, x.ndim)
@@ -363,6 +363,7 @@ class BatchNorm(RunningNorm):
         if not self.training and self.running_mean is not None:
             running = {"mean": self.running_mean, "var": self.running_var}
             return batch_norm_evaluation(x, self.weight, self.bias, **running, eps=self.eps)
+        check_count(x.shape)
         statistics: dict[str, np.ndarray] = {}
         out = batch_norm_training(x, self.weight, self.bias, eps=self.eps, statistics=statistics)
         if self.training and self.track_running_stats:

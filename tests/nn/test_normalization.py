@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -224,12 +226,26 @@ def test_without_running_statistics_a_batch_is_normalised_by_its_own_in_evaluati
     np.testing.assert_array_equal(layer(BATCHES[0]).data, layer.eval()(BATCHES[0]).data)
 
 
+@pytest.mark.parametrize("context", [nullcontext, nn.by_expression])
+def test_a_single_value_by_its_own_statistics_becomes_the_bias_and_has_no_gradient(context: Callable) -> None:
+    x, weight, bias = (Tensor(a, requires_grad=True) for a in ([[1e3, 0.1, -3.0]], [1.0, 2.0, 3.0], [4.0, 5.0, 6.0]))
+    with context():
+        out = batch_norm(x, None, None, weight, bias)
+    out.backward([[7.0, 8.0, 9.0]])
+    np.testing.assert_array_equal(out.data, [[4, 5, 6]])
+    for tensor, gradient in ((x, [[0, 0, 0]]), (weight, [0, 0, 0]), (bias, [7, 8, 9])):
+        np.testing.assert_array_equal(tensor.grad.data, gradient)
+
+
 ONES = np.ones((2, 3))
 # fmt: off
 REFUSED = {
     "one value per channel": (
         lambda: batch_norm(ONES[:1], None, None, training=True), r"more than one value .* input \(1, 3\) has 1"),
+    "one value per channel of a layer": (
+        lambda: nn.BatchNorm1d(3, track_running_stats=False).eval()(ONES[:1]), r"the input \(1, 3\) has 1"),
     "an empty batch": (lambda: nn.BatchNorm1d(3)(ONES[:0]), r"the input \(0, 3\) has 0"),
+    "an empty batch in evaluation": (lambda: batch_norm(ONES[:0], None, None), r"the input \(0, 3\) has 0"),
     "no channels": (lambda: batch_norm(ONES[0], None, None), r"shape \(N, C, ...\), but was given \(3,\)"),
     "a weight of another length": (
         lambda: batch_norm(ONES, None, None, ONES[0, :2]), r"weight has shape \(2,\), but the input \(2, 3\) has 3"),

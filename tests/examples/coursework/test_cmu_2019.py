@@ -204,7 +204,7 @@ def test_gradients_are_right_and_those_of_W_and_b_are_means(hidden: tuple[int, .
 @pytest.mark.parametrize("options", [{"momentum": 0.9}, {"num_bn_layers": 2}], ids=["momentum", "batch norm"])
 def test_training_repeats_that_of_2021(options: dict[str, Any]) -> None:
     rng = np.random.default_rng(1)
-    data = [(rng.normal(size=(n, 4)), np.eye(3)[rng.integers(0, 3, n)]) for n in (40, 20, 20)]
+    data = [(rng.normal(size=(n, 4)), np.eye(3)[rng.integers(0, 3, n)]) for n in (41, 20, 20)]  # 41: a batch of one row
     curves = []
     for network, year in [(mlp(**options), hw1), (mlp(year=hw1_2021, **options), hw1_2021)]:
         np.random.seed(5)

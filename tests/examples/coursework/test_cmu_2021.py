@@ -371,6 +371,18 @@ def test_an_epoch_is_a_step_for_each_batch_of_all_rows_in_a_random_order() -> No
     assert [losses[0], errors[0]] == pytest.approx(np.sum(figures, axis=0) / 90, rel=1e-12)
 
 
+def test_a_last_batch_of_a_single_row_is_normalised_to_beta(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = mlp(lr=0.3, num_bn_layers=1)
+    (norm,), steps = network.bn_layers, []
+    step = network.step
+    monkeypatch.setattr(network, "step", lambda: [steps.append((norm.out, norm.beta, norm.dgamma)), step()])
+    figures = hw1.get_training_stats(network, (blobs(41), blobs(40), None), 1, 20)
+    out, beta, dgamma = steps[-1]
+    assert len(steps) == 3 and np.isfinite(figures).all()
+    equal(out, beta, 0)
+    equal(dgamma, np.zeros_like(beta), 0)
+
+
 def test_figures_of_training_are_taken_before_each_step_and_those_of_validation_in_evaluation() -> None:
     (x, y), (valx, valy), _ = DATA
     network = mlp(lr=0.3, num_bn_layers=1)

@@ -257,6 +257,16 @@ def test_batch_norm_divides_by_the_root_of_variance_plus_1e_8() -> None:
     equal(norm.NZ, [[-(0.5**0.5)], [0.5**0.5]])
 
 
+def test_batch_norm_of_a_single_row_is_Bb_and_has_no_gradient() -> None:
+    norm = nn.BatchNorm1d(2)
+    norm.Bb = np.array([[3.0, 4.0]])
+    equal(norm.forward([[5, -6]]), [[3, 4]], 0)
+    equal(norm.backward([[1, 2]]), [[0, 0]], 0)
+    equal(norm.dLdBW, [[0, 0]], 0)
+    equal(norm.dLdBb, [[1, 2]], 0)
+    equal(norm.running_V, [[0.9, 0.9]])
+
+
 def test_batch_norm_evaluates_by_running_statistics_and_leaves_them_alone() -> None:
     norm = nn.BatchNorm1d(2, alpha=0.5)
     norm.forward(A)
