@@ -17,6 +17,15 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from .broadcasting import normalize_axes
 
 
+def is_basic(index: Any) -> bool:
+    """Whether an index selects each entry at most once, by slices and integers alone."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return all(
+        part is None or part is Ellipsis or (isinstance(part, (slice, int, np.integer)) and not isinstance(part, bool))
+        for part in parts
+    )
+
+
 class Batch(NDArrayOperatorsMixin):
     """A stack of arrays of one shape, along the first axis of ``stack``; what it says of itself is of one of them."""
 
@@ -64,9 +73,8 @@ class Batch(NDArrayOperatorsMixin):
         raise TypeError("a batch of cotangents is neither true nor false: its arrays may differ")
 
     def __getitem__(self, index: Any) -> Batch:
-        parts = index if isinstance(index, tuple) else (index,)
-        if all(part is None or part is Ellipsis or isinstance(part, (int, np.integer, slice)) for part in parts):
-            return Batch(self.stack[(slice(None), *parts)])
+        if is_basic(index):
+            return Batch(self.stack[(slice(None), *(index if isinstance(index, tuple) else (index,)))])
         positions = np.arange(self.size).reshape(self.shape)[index]
         return Batch(self.stack.reshape(len(self.stack), -1)[:, positions])
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csc_array
 
-from ..batching import SHIFTED, Batch
+from ..batching import SHIFTED, Batch, is_basic
 from ..broadcasting import unbroadcast
 from ..dispatch import unwrap
 from ..primitive import Pullback, defvjp, implements, lent
@@ -23,15 +23,6 @@ from ..support import Support
 from ..tape import Node
 
 Shape = tuple[int, ...]
-
-
-def is_basic(index: Any) -> bool:
-    """Whether an index selects each entry at most once, by slices and integers alone."""
-    parts = index if isinstance(index, tuple) else (index,)
-    return all(
-        part is None or part is Ellipsis or (isinstance(part, (slice, int, np.integer)) and not isinstance(part, bool))
-        for part in parts
-    )
 
 
 def is_mask(index: Any) -> bool:

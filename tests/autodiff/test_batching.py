@@ -138,6 +138,12 @@ def test_indexing_takes_the_same_entries_of_every_array(data: Any) -> None:
     np.testing.assert_array_equal(x[index].stack, each(lambda a: np.asarray(a)[index], x))
 
 
+@pytest.mark.parametrize("index", [(True, ..., 0), (0, ..., False), (0, slice(None), True), (True, None, 0)], ids=str)
+def test_an_axis_that_true_or_false_makes_comes_after_that_of_the_batch(index: tuple) -> None:
+    x = Batch(RNG.normal(size=(3, 2, 3)))
+    np.testing.assert_array_equal(x[index].stack, each(lambda a: a[index], x))
+
+
 PRODUCTS = [((), (2,), (2,)), ((), (2,), (2, 3)), ((), (4, 2), (2,)), ((), (4, 2), (2, 3)), ((5,), (4, 2), (2, 3))]
 
 
