@@ -17,12 +17,16 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from .broadcasting import normalize_axes
 
 
+def parts_of(index: Any) -> tuple:
+    """An index as a tuple, of a single part unless it is one already."""
+    return index if isinstance(index, tuple) else (index,)
+
+
 def is_basic(index: Any) -> bool:
     """Whether an index selects each entry at most once, by slices and integers alone."""
-    parts = index if isinstance(index, tuple) else (index,)
     return all(
         part is None or part is Ellipsis or (isinstance(part, (slice, int, np.integer)) and not isinstance(part, bool))
-        for part in parts
+        for part in parts_of(index)
     )
 
 
@@ -74,7 +78,7 @@ class Batch(NDArrayOperatorsMixin):
 
     def __getitem__(self, index: Any) -> Batch:
         if is_basic(index):
-            return Batch(self.stack[(slice(None), *(index if isinstance(index, tuple) else (index,)))])
+            return Batch(self.stack[(slice(None), *parts_of(index))])
         positions = np.arange(self.size).reshape(self.shape)[index]
         return Batch(self.stack.reshape(len(self.stack), -1)[:, positions])
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csc_array
 
-from ..batching import SHIFTED, Batch, is_basic
+from ..batching import SHIFTED, Batch, is_basic, parts_of
 from ..broadcasting import unbroadcast
 from ..dispatch import unwrap
 from ..primitive import Pullback, defvjp, implements, lent
@@ -36,7 +36,7 @@ def repeats(index: Any) -> bool:
 
 def flat_positions(index: Any, shape: Shape) -> tuple[np.ndarray, int] | None:
     """For arrays of integers on the leading axes alone: how many axes, and the positions in these, flattened."""
-    parts = index if isinstance(index, tuple) else (index,)
+    parts = parts_of(index)
     arrays = [np.asarray(part) for part in parts if isinstance(part, (np.ndarray, list, int, np.integer))]
     if len(arrays) < len(parts) or not arrays or any(array.dtype.kind not in "iu" for array in arrays):
         return None
@@ -87,7 +87,7 @@ def _scatter_batch(values: Batch, index: Any, shape: Shape) -> Batch:
     count, index = len(values.stack), unwrap(index)
     if not repeats(index):
         out = np.zeros((count, *shape), values.dtype)
-        out[(slice(None), *(index if isinstance(index, tuple) else (index,)))] = values.stack
+        out[(slice(None), *parts_of(index))] = values.stack
         return Batch(out)
     positions = np.arange(prod(shape)).reshape(shape)[index].reshape(-1)
     return Batch(_scatter(values.stack.reshape(count, -1).T, positions, (prod(shape), count)).T.reshape(-1, *shape))

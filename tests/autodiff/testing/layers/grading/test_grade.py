@@ -327,26 +327,29 @@ def test_base_classes_that_cannot_be_checked_are_left_out(written: Grading) -> N
     assert list(written(mine=base + derived)) == ["Double"]
 
 
-def test_sequences_are_given_to_convolutions_of_one_dimension(written: Grading) -> None:
-    source = layer(
-        "Conv1d",
+def convolution(axes: str, divisor: str = "1") -> str:
+    """A convolution with windows of a single entry, channels second; ``axes`` has a letter for each of the others."""
+    return layer(
+        f"Conv{len(axes)}d",
         arguments=", in_channels, out_channels, kernel_size=1",
         init="self.W = np.ones((out_channels, in_channels))",
-        forward="self.x = x; return np.einsum('oc,ncs->nos', self.W, x)",
-        backward="self.dLdW = np.einsum('nos,ncs->oc', dy, self.x); return np.einsum('oc,nos->ncs', self.W, dy)",
+        forward=f"self.x = x; return np.einsum('oc,nc{axes}->no{axes}', self.W, x)",
+        backward=f"self.dW = np.einsum('no{axes},nc{axes}->oc', dy, self.x) / {divisor}; "
+        f"return np.einsum('oc,no{axes}->nc{axes}', self.W, dy)",
     )
-    assert written(conv=source)["Conv1d"].line == "right: 2 gradients (W summed); values not compared"
 
 
-def test_channels_come_second_for_convolutions_that_are_told_their_number(written: Grading) -> None:
-    source = layer(
-        "Conv2d",
-        arguments=", in_channels, out_channels, kernel_size=1",
-        init="self.W = np.ones((out_channels, in_channels))",
-        forward="assert x.shape[2:] == (5, 5); self.x = x; return np.einsum('oc,ncij->noij', self.W, x)",
-        backward="self.dLdW = np.einsum('noij,ncij->oc', dy, self.x); return np.einsum('oc,noij->ncij', self.W, dy)",
-    )
-    assert written(conv=source)["Conv2d"].line == "right: 2 gradients (W summed); values not compared"
+@pytest.mark.parametrize("axes", ["s", "ij"])
+def test_channels_come_second_for_convolutions_that_are_told_their_number(written: Grading, axes: str) -> None:
+    (grade,) = written(conv=convolution(axes)).values()
+    assert grade.line == "right: 2 gradients (W summed); values not compared"
+
+
+@pytest.mark.parametrize(
+    "divisor, line", [("len(dy)", "right: 2 gradients (W averaged); "), ("2", "WRONG: dW is off by a factor of 1/2")]
+)
+def test_a_convolution_may_average_over_the_batch(written: Grading, divisor: str, line: str) -> None:
+    assert written(conv=convolution("s", divisor))["Conv1d"].line.startswith(line)
 
 
 def test_sequences_are_given_to_pools_of_one_dimension(written: Grading) -> None:
@@ -356,21 +359,6 @@ def test_sequences_are_given_to_pools_of_one_dimension(written: Grading) -> None
         backward="return np.ones(self.length) * dy[:, :, None] / self.length",
     )
     assert written(pooling=source)["Pool1d"].line == "right: 1 gradient; values not compared"
-
-
-@pytest.mark.parametrize(
-    "factor, line", [("len(dy)", "right: 2 gradients (W averaged); "), ("2", "WRONG: dW is off by a factor of 1/2")]
-)
-def test_a_convolution_may_average_over_the_batch(written: Grading, factor: str, line: str) -> None:
-    source = layer(
-        "Conv1d",
-        arguments=", in_channels, out_channels, kernel_size=1",
-        init="self.W = np.ones((out_channels, in_channels))",
-        forward="self.x = x; return np.einsum('oc,ncs->nos', self.W, x)",
-        backward=f"self.dW = np.einsum('nos,ncs->oc', dy, self.x) / {factor}; "
-        "return np.einsum('oc,nos->ncs', self.W, dy)",
-    )
-    assert written(conv=source)["Conv1d"].line.startswith(line)
 
 
 def test_images_are_given_to_convolutions_and_pools(written: Grading) -> None:
